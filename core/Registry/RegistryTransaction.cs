@@ -1,0 +1,68 @@
+namespace GlanceGateway.Registry;
+
+/// <summary>What a unit of work can do. Valid inside it only. Every change of an image or member writes its change row by itself.</summary>
+public abstract class RegistryTransaction
+{
+    /// <summary>The database's time at the start of the transaction.</summary>
+    public abstract DateTimeOffset Now { get; }
+
+    /// <summary>An image by id; null when there is none or it is deleted.</summary>
+    public abstract Task<Image?> FindImageAsync(string id, CancellationToken cancellationToken);
+
+    /// <summary>Inserts an image with its properties and tags; times and version are set here.</summary>
+    /// <returns>The image as stored, or null when the id is taken, be it by a deleted image.</returns>
+    public abstract Task<Image?> InsertImageAsync(Image image, CancellationToken cancellationToken);
+
+    /// <summary>Saves attributes, properties and tags of an image as they are in the record (locations are not touched), if the stored version is still the record's.</summary>
+    /// <returns>The image as stored, or null when it changed meanwhile or is gone.</returns>
+    public abstract Task<Image?> UpdateImageAsync(Image image, CancellationToken cancellationToken);
+
+    /// <summary>Soft-deletes an image: locations, properties, tags and members go, the id stays taken.</summary>
+    /// <returns>False when it was gone.</returns>
+    public abstract Task<bool> DeleteImageAsync(string id, CancellationToken cancellationToken);
+
+    /// <summary>Adds a location and returns the row's id.</summary>
+    public abstract Task<long> AddLocationAsync(string imageId, ImageLocation location, CancellationToken cancellationToken);
+
+    /// <summary>Removes a location; false when it was gone.</summary>
+    public abstract Task<bool> RemoveLocationAsync(string imageId, long locationId, CancellationToken cancellationToken);
+
+    /// <summary>A member; null when the project is none.</summary>
+    public abstract Task<ImageMember?> FindMemberAsync(string imageId, string memberId, CancellationToken cancellationToken);
+
+    /// <summary>How many members an image has.</summary>
+    public abstract Task<int> CountMembersAsync(string imageId, CancellationToken cancellationToken);
+
+    /// <summary>Adds a member as pending; null when it is one already.</summary>
+    public abstract Task<ImageMember?> InsertMemberAsync(string imageId, string memberId, CancellationToken cancellationToken);
+
+    /// <summary>Changes a member's status; null when the project is none.</summary>
+    public abstract Task<ImageMember?> UpdateMemberAsync(string imageId, string memberId, MemberStatus status, CancellationToken cancellationToken);
+
+    /// <summary>Removes a member; false when the project is none.</summary>
+    public abstract Task<bool> DeleteMemberAsync(string imageId, string memberId, CancellationToken cancellationToken);
+
+    /// <summary>Takes a lease for this instance: when it is free, expired, or (with <paramref name="ownToo"/>) held by this instance. The epoch grows.</summary>
+    /// <returns>Null when another holds it.</returns>
+    public abstract Task<Lease?> TakeLeaseAsync(string name, TimeSpan duration, bool ownToo, CancellationToken cancellationToken);
+
+    /// <summary>Moves a lease's expiry.</summary>
+    /// <returns>The lease with its new expiry; null when it is no longer held.</returns>
+    public abstract Task<Lease?> RenewLeaseAsync(Lease lease, TimeSpan duration, CancellationToken cancellationToken);
+
+    /// <summary>Makes the rest of the unit of work conditional on the lease.</summary>
+    /// <exception cref="LeaseLostException">Another epoch holds it, or it has expired: the unit of work is rolled back.</exception>
+    public abstract Task RequireLeaseAsync(Lease lease, CancellationToken cancellationToken);
+
+    /// <summary>Gives a lease back; nothing happens when it is no longer held.</summary>
+    public abstract Task ReleaseLeaseAsync(Lease lease, CancellationToken cancellationToken);
+
+    /// <summary>Records an intent.</summary>
+    public abstract Task InsertIntentAsync(StoreIntent intent, CancellationToken cancellationToken);
+
+    /// <summary>Marks a write intent as registered.</summary>
+    public abstract Task RegisterIntentAsync(string attemptId, CancellationToken cancellationToken);
+
+    /// <summary>Removes an intent; nothing happens when it is gone.</summary>
+    public abstract Task RemoveIntentAsync(string attemptId, CancellationToken cancellationToken);
+}
