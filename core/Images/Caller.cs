@@ -1,0 +1,38 @@
+using System.Collections.Frozen;
+using GlanceGateway.Registry;
+
+namespace GlanceGateway.Images;
+
+/// <summary>On whose behalf something is done. Every public method of this project takes one.</summary>
+public sealed class Caller
+{
+    /// <summary>Makes a caller.</summary>
+    /// <param name="projectId">The project of the token: the owner of what the caller creates; null for a token without a project.</param>
+    /// <param name="userId">The user, for logs and tasks.</param>
+    /// <param name="roles">Role names as the identity service gave them; kept in lower case.</param>
+    public Caller(string? projectId, string? userId, IEnumerable<string> roles)
+    {
+        ProjectId = string.IsNullOrEmpty(projectId) ? null : projectId;
+        UserId = string.IsNullOrEmpty(userId) ? null : userId;
+        Roles = roles.Select(r => r.Trim().ToLowerInvariant()).Where(r => r.Length > 0).ToFrozenSet(StringComparer.Ordinal);
+        IsAdmin = Roles.Contains("admin");
+    }
+
+    /// <summary>The project.</summary>
+    public string? ProjectId { get; }
+
+    /// <summary>The user.</summary>
+    public string? UserId { get; }
+
+    /// <summary>Lower-case role names.</summary>
+    public FrozenSet<string> Roles { get; }
+
+    /// <summary>Whether the caller acts on every project's images.</summary>
+    public bool IsAdmin { get; }
+
+    /// <summary>What the registry lets this caller see.</summary>
+    public ImageViewer Viewer => new(ProjectId, IsAdmin);
+
+    /// <summary>The gateway itself, for its own background work.</summary>
+    public static Caller Gateway { get; } = new(null, "glance-gateway", ["admin"]);
+}

@@ -1,0 +1,31 @@
+namespace GlanceGateway.Images;
+
+/// <summary>Limits and formats. The defaults are Glance's.</summary>
+public sealed record ImageOptions
+{
+    /// <summary>Largest image in bytes.</summary>
+    public long SizeCap { get; init; } = 1L << 40;
+
+    /// <summary>Custom properties per image; negative for no limit.</summary>
+    public int PropertyQuota { get; init; } = 128;
+
+    /// <summary>Tags per image; negative for no limit.</summary>
+    public int TagQuota { get; init; } = 128;
+
+    /// <summary>Members per image; negative for no limit.</summary>
+    public int MemberQuota { get; init; } = 128;
+
+    /// <summary>Disk formats an image may have.</summary>
+    public IReadOnlyList<string> DiskFormats { get; init; } =
+        ["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop"];
+
+    /// <summary>Container formats an image may have.</summary>
+    public IReadOnlyList<string> ContainerFormats { get; init; } =
+        ["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"];
+
+    /// <summary>A transfer without a byte for this long is ended.</summary>
+    public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(300);
+
+    /// <summary>How long a transfer's lease lives without renewal: the time after which another gateway cleans up behind a dead one.</summary>
+    public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(30);
+}
