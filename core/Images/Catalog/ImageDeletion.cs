@@ -78,7 +78,7 @@ internal sealed class ImageDeletion(ImageRegistry registry, StoreSet stores, Ima
 
     private async Task<ImageException?> DeleteFromStoreAsync(string id, ImageLocation location, CancellationToken cancellationToken)
     {
-        if (!stores.TryGet(location.Store, out var store) || store.Driver is not { } driver)
+        if (!stores.TryGetDriver(location.Store, out var driver))
         {
             return new ImageException(ImageError.Unavailable, $"Image {id} could not be deleted: its store '{location.Store}' is not available.");
         }

@@ -64,7 +64,7 @@ public sealed class ImageDownloads
 
     private async Task<ImageData?> OpenAsync(Image image, ImageLocation location, CancellationToken cancellationToken)
     {
-        if (!stores.TryGet(location.Store, out var store) || store.Driver is not { } driver)
+        if (!stores.TryGetDriver(location.Store, out var driver))
         {
             throw new StoreException(StoreError.Unavailable, $"The store '{location.Store}' is not available.");
         }

@@ -90,7 +90,7 @@ public sealed class IntentSweeper : IAsyncDisposable
         var clean = false;
         try
         {
-            if (stores.TryGet(intent.Store, out var store) && store.Driver is { } driver)
+            if (stores.TryGetDriver(intent.Store, out var driver))
             {
                 await driver.SettleAsync(new WriteAttempt(intent.ImageId, intent.AttemptId), keepCommitted: false, cancellationToken);
                 clean = true;
@@ -148,7 +148,7 @@ public sealed class IntentSweeper : IAsyncDisposable
 
     private async Task FinishDeletionAsync(StoreIntent intent, Lease lease, CancellationToken cancellationToken)
     {
-        if (!stores.TryGet(intent.Store, out var store) || store.Driver is not { } driver)
+        if (!stores.TryGetDriver(intent.Store, out var driver))
         {
             return;
         }
@@ -172,7 +172,7 @@ public sealed class IntentSweeper : IAsyncDisposable
 
     private async Task SettleAsync(StoreIntent intent, CancellationToken cancellationToken)
     {
-        if (stores.TryGet(intent.Store, out var store) && store.Driver is { } driver)
+        if (stores.TryGetDriver(intent.Store, out var driver))
         {
             await driver.SettleAsync(new WriteAttempt(intent.ImageId, intent.AttemptId), keepCommitted: true, cancellationToken);
             await registry.WriteAsync(
