@@ -37,6 +37,20 @@ public sealed class ImageDownloads
     {
         var (image, isMember) = await access.FindAsync(caller, imageId, cancellationToken);
         policy.Require(caller, PolicyAction.DownloadImage, image, isMember);
+        return await OpenAsync(caller, image, cancellationToken);
+    }
+
+    /// <summary>
+    /// Opens the data of an image for the mount: whoever may see the image there may read it, because the operator who mounts it decides
+    /// by file permissions who that is. What the mount's identity may not see stays closed, and so does a deactivated image.
+    /// </summary>
+    /// <returns>Null when it has none.</returns>
+    /// <exception cref="ImageException">The identity may not see it, or every store that should have it fails.</exception>
+    public async Task<ImageData?> OpenMountedAsync(Caller caller, string imageId, CancellationToken cancellationToken) =>
+        await OpenAsync(caller, (await access.FindAsync(caller, imageId, cancellationToken)).Image, cancellationToken);
+
+    private async Task<ImageData?> OpenAsync(Caller caller, Image image, CancellationToken cancellationToken)
+    {
         if (image.Status == ImageStatus.Deactivated && !caller.IsAdmin)
         {
             throw new ImageException(ImageError.Forbidden, "The requested image has been deactivated. Image data download is forbidden.");
@@ -59,7 +73,7 @@ public sealed class ImageDownloads
             }
         }
 
-        return failed ? throw new ImageException(ImageError.Unavailable, $"The data of image {imageId} cannot be read for now.") : null;
+        return failed ? throw new ImageException(ImageError.Unavailable, $"The data of image {image.Id} cannot be read for now.") : null;
     }
 
     private async Task<ImageData?> OpenAsync(Image image, ImageLocation location, CancellationToken cancellationToken)
