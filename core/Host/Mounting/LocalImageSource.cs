@@ -83,15 +83,7 @@ internal sealed class LocalImageSource(ImageServices images, Caller caller) : II
     private async Task<IReadOnlyList<MountedImage>> ListAsync(CancellationToken cancellationToken)
     {
         var shown = new Dictionary<string, MountedImage>(StringComparer.Ordinal);
-        var query = new ImageQuery
-        {
-            Viewer = caller.Viewer,
-            Visibility = VisibilityFilter.All,
-            MemberStatus = MemberStatus.Accepted,
-            Hidden = null,
-            Filters = [new ImageFilter(ImageColumn.Status, Comparison.Equal, [ImageStatus.Active])],
-            Limit = PageSize,
-        };
+        var query = ImageChanges.Everything(caller) with { Limit = PageSize };
         while (true)
         {
             IReadOnlyList<Image> page;

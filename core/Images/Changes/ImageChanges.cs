@@ -38,26 +38,22 @@ public sealed class ImageChanges
                 continue;
             }
 
-            var batch = new List<SeenChange>();
-            foreach (var id in rows.Select(r => r.ImageId).Distinct(StringComparer.Ordinal))
-            {
-                batch.Add(new SeenChange(id, await FindAsync(caller, id, cancellationToken)));
-            }
-
+            var ids = rows.Select(r => r.ImageId).Distinct(StringComparer.Ordinal).ToList();
+            var seen = (await catalog.ListAsync(caller, Everything(caller, ids), cancellationToken)).ToDictionary(i => i.Id, StringComparer.Ordinal);
             position = rows[^1].Sequence;
-            yield return batch;
+            yield return [.. ids.Select(id => new SeenChange(id, seen.GetValueOrDefault(id)))];
         }
     }
 
-    private async Task<Image?> FindAsync(Caller caller, string id, CancellationToken cancellationToken)
+    /// <summary>All that a caller's list can show: hidden and community images too, of those shared with it the ones it accepted.</summary>
+    /// <param name="caller">Who looks.</param>
+    /// <param name="ids">Only these; null for all.</param>
+    public static ImageQuery Everything(Caller caller, IReadOnlyCollection<string>? ids = null) => new()
     {
-        try
-        {
-            return await catalog.GetAsync(caller, id, cancellationToken);
-        }
-        catch (ImageException refusal) when (refusal.Error == ImageError.NotFound)
-        {
-            return null;
-        }
-    }
+        Viewer = caller.Viewer,
+        Visibility = VisibilityFilter.All,
+        Hidden = null,
+        Filters = ids is null ? [] : [new ImageFilter(ImageColumn.Id, Comparison.In, [.. ids])],
+        Limit = ids?.Count ?? BatchSize,
+    };
 }
