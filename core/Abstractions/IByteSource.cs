@@ -26,9 +26,10 @@ public interface IByteSource : IAsyncDisposable
 
     /// <summary>One forward stream, made from one backend request where the backend has ranges: for downloads, copies and fills.</summary>
     /// <param name="offset">From 0 to the length.</param>
-    /// <param name="length">Bytes, or null for the rest.</param>
+    /// <param name="length">Bytes, or null for the rest; cut at the end of the source.</param>
     /// <param name="cancellationToken">Ends the request that opens the stream.</param>
-    /// <returns>The caller's to dispose. It ends early only with an exception.</returns>
+    /// <returns>The caller's to dispose, before the source. It ends early only with an exception. <see cref="ByteSourceStream"/> makes one from
+    /// random access.</returns>
     ValueTask<Stream> OpenRangeAsync(long offset, long? length, CancellationToken cancellationToken);
 }
 

@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using GlanceGateway.Abstractions;
+
+namespace GlanceGateway.Stores;
+
+/// <summary>A writer behind its store's guard. Dispose never throws: what the clean-up could not remove is residue, and is logged.</summary>
+internal sealed class GuardedWriter(IStoreWriter inner, StoreGuard guard) : IStoreWriter
+{
+    private bool disposed;
+
+    public int PreferredWriteSize { get; } = inner.PreferredWriteSize;
+
+    public async ValueTask<StoreOutcome> WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        try
+        {
+            var outcome = await inner.WriteAsync(data, cancellationToken);
+            guard.Record("write", outcome, started);
+            if (outcome == StoreOutcome.Ok)
+                guard.Count("write", data.Length);
+            return outcome;
+        }
+        catch (Exception exception)
+        {
+            throw guard.Translate("write", started, exception, cancellationToken, disposed: disposed);
+        }
+    }
+
+    public async ValueTask<StoreOutcome> WriteZerosAsync(long length, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        try
+        {
+            var outcome = await inner.WriteZerosAsync(length, cancellationToken);
+            guard.Record("write_zeros", outcome, started);
+            if (outcome == StoreOutcome.Ok)
+                guard.Count("hole", length);
+            return outcome;
+        }
+        catch (Exception exception)
+        {
+            throw guard.Translate("write_zeros", started, exception, cancellationToken, disposed: disposed);
+        }
+    }
+
+    public async ValueTask<StoreResult<StoredObject>> CommitAsync(CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        using var limit = guard.StartCommitLimit();
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
+        try
+        {
+            var result = await inner.CommitAsync(either.Token);
+            guard.Record("commit", result.Outcome, started);
+            return result;
+        }
+        catch (Exception exception)
+        {
+            throw guard.Translate("commit", started, exception, cancellationToken, limit.IsCancellationRequested, disposed);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (disposed)
+            return;
+        disposed = true;
+        await guard.DisposeQuietlyAsync("dispose_writer", inner);
+        guard.Leave();
+    }
+}

@@ -1,0 +1,35 @@
+using System.Runtime.InteropServices;
+
+namespace GlanceGateway.Stores;
+
+/// <summary>Who owns a file: .NET tells its mode but not its owner.</summary>
+internal static partial class FileOwner
+{
+    private const int CurrentDirectory = -100;
+    private const int SymlinkNoFollow = 0x100;
+    private const uint WantOwner = 0x8;
+
+    /// <summary>The effective user of this process.</summary>
+    public static uint ServiceUser { get; } = geteuid();
+
+    /// <summary>The numeric owner of a path; of a symbolic link, its own.</summary>
+    /// <exception cref="IOException">The path cannot be examined.</exception>
+    public static uint Of(string path) =>
+        statx(CurrentDirectory, path, SymlinkNoFollow, WantOwner, out var buffer) == 0
+            ? buffer.Owner
+            : throw new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+
+    [LibraryImport("libc")]
+    private static partial uint geteuid();
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int statx(int directory, string path, int flags, uint mask, out StatxBuffer buffer);
+
+    // struct statx of linux/stat.h, the same on every architecture.
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct StatxBuffer
+    {
+        [FieldOffset(20)]
+        public uint Owner;
+    }
+}

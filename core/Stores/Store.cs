@@ -1,0 +1,62 @@
+using GlanceGateway.Abstractions;
+
+namespace GlanceGateway.Stores;
+
+/// <summary>Whether a store serves.</summary>
+public enum StoreState
+{
+    /// <summary>Its driver was made.</summary>
+    Ready,
+
+    /// <summary>It did not start; <see cref="Store.Problem"/> says why.</summary>
+    Failed,
+}
+
+/// <summary>A configured store.</summary>
+public sealed class Store
+{
+    private readonly GuardedDriver? driver;
+
+    internal Store(StoreDefinition definition, bool isDefault, IReadOnlyList<string> schemes, GuardedDriver? driver, string? problem)
+    {
+        this.driver = driver;
+        Id = definition.Id;
+        DriverName = definition.Driver;
+        Description = definition.Description;
+        Weight = definition.Weight;
+        IsDefault = isDefault;
+        Schemes = schemes;
+        Problem = problem;
+    }
+
+    /// <summary>Its id in the configuration and in location metadata.</summary>
+    public string Id { get; }
+
+    /// <summary>The name of its driver.</summary>
+    public string DriverName { get; }
+
+    /// <summary>Text for users, or null.</summary>
+    public string? Description { get; }
+
+    /// <summary>Greater is read first.</summary>
+    public int Weight { get; }
+
+    /// <summary>Whether it takes what is sent to no store in particular; true for exactly one store of a set.</summary>
+    public bool IsDefault { get; }
+
+    /// <summary>The URI schemes of its locations; empty when its plugin could not be found.</summary>
+    public IReadOnlyList<string> Schemes { get; }
+
+    /// <summary>Whether it serves.</summary>
+    public StoreState State => driver is null ? StoreState.Failed : StoreState.Ready;
+
+    /// <summary>Why it does not serve, for the operator; null when it does.</summary>
+    public string? Problem { get; }
+
+    /// <summary>The driver behind its guard: metrics, time-outs, exceptions as <see cref="StoreException"/>. Belongs to the set.</summary>
+    /// <exception cref="StoreException"><see cref="StoreError.Unavailable"/> when the store did not start.</exception>
+    public IStorageDriver Driver =>
+        driver ?? throw new StoreException(StoreError.Unavailable, $"Store '{Id}' did not start: {Problem}");
+
+    internal GuardedDriver? Guarded => driver;
+}

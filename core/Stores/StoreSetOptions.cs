@@ -1,0 +1,17 @@
+namespace GlanceGateway.Stores;
+
+/// <summary>What holds for all stores.</summary>
+public sealed record StoreSetOptions
+{
+    /// <summary>A directory on local disk under which each store gets a private scratch directory, emptied at start.</summary>
+    public required string ScratchRoot { get; init; }
+
+    /// <summary>How long a store may take to start before it counts as failed.</summary>
+    public TimeSpan StartTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long beginning a write, opening, deleting, settling or asking for capacity may take.</summary>
+    public TimeSpan OperationTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long a commit may take before the driver is told to give up; completing a multipart object takes minutes on some backends.</summary>
+    public TimeSpan CommitTimeout { get; init; } = TimeSpan.FromMinutes(10);
+}

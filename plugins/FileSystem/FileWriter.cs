@@ -1,0 +1,107 @@
+using GlanceGateway.Abstractions;
+using Microsoft.Win32.SafeHandles;
+
+namespace GlanceGateway.Plugins.FileSystem;
+
+/// <summary>One attempt: appends to its part file, without a buffer between the host's and the page cache.</summary>
+internal sealed class FileWriter(FileSystemDriver driver, WriteAttempt attempt, string part, SafeFileHandle file) : IStoreWriter
+{
+    private long length;
+    private bool endsInHole;
+    private bool bytesAreDurable;
+    private bool disposed;
+    private StoreResult<StoredObject>? committed;
+    private StoreException? syncFault;
+
+    public int PreferredWriteSize => 1024 * 1024;
+
+    public async ValueTask<StoreOutcome> WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RandomAccess.WriteAsync(file, data, length, cancellationToken);
+        }
+        catch (Exception exception) when (ExpectedOutcomeOf(exception) is { } outcome)
+        {
+            return outcome;
+        }
+
+        length += data.Length;
+        endsInHole &= data.IsEmpty;
+        return StoreOutcome.Ok;
+    }
+
+    public ValueTask<StoreOutcome> WriteZerosAsync(long length, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+
+        // What is never written is a hole, except at the very end, where the commit sets the length.
+        this.length = checked(this.length + length);
+        endsInHole |= length > 0;
+        return ValueTask.FromResult(StoreOutcome.Ok);
+    }
+
+    public async ValueTask<StoreResult<StoredObject>> CommitAsync(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (committed is { } already)
+            return already;
+
+        // Not cancelled half-way: a commit that has begun gives a result, so that nobody has to guess.
+        var result = await Task.Run(Commit, CancellationToken.None);
+        if (result.IsOk)
+            committed = result;
+        return result;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (disposed)
+            return;
+        disposed = true;
+        file.Dispose();
+        if (committed is null)
+            await Task.Run(() => driver.Forget(attempt, part, keepCommitted: false));
+    }
+
+    private StoreResult<StoredObject> Commit()
+    {
+        // After a failed fsync the kernel may have dropped the dirty pages and report success the next time: the failure is final.
+        if (syncFault is not null)
+            throw syncFault;
+        if (!bytesAreDurable)
+        {
+            try
+            {
+                if (endsInHole)
+                    RandomAccess.SetLength(file, length);
+            }
+            catch (Exception exception) when (ExpectedOutcomeOf(exception) is { } outcome)
+            {
+                return outcome;
+            }
+
+            var error = Linux.Sync(file);
+            if (Linux.OutcomeOf(error) is (StoreOutcome.Full or StoreOutcome.Denied) and var refused)
+                return refused;
+            if (error != 0)
+            {
+                syncFault = Linux.Fault(error, "The image's bytes could not be made durable", attempt.ImageId);
+                throw syncFault;
+            }
+
+            bytesAreDurable = true;
+        }
+
+        return driver.Publish(attempt, file, length);
+    }
+
+    // .NET puts the error number into HResult, but turns three of those we look for into exceptions of other types.
+    private static StoreOutcome? ExpectedOutcomeOf(Exception exception) => exception switch
+    {
+        UnauthorizedAccessException => StoreOutcome.Denied,
+        ArgumentOutOfRangeException => StoreOutcome.Full, // EFBIG
+        IOException io when Linux.OutcomeOf(io.HResult) is StoreOutcome.Full or StoreOutcome.Denied => Linux.OutcomeOf(io.HResult),
+        _ => null,
+    };
+}

@@ -1,0 +1,10 @@
+using GlanceGateway.Abstractions;
+using Microsoft.Win32.SafeHandles;
+
+namespace GlanceGateway.Plugins.FileSystem;
+
+/// <summary>An image file on a disk of this machine, whose descriptor may be handed to the kernel.</summary>
+internal sealed class LocalFileSource(SafeFileHandle file, FileStatus opened) : FileSource(file, opened), ILocalFile
+{
+    public SafeFileHandle Handle => File;
+}

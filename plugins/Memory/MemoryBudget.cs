@@ -1,0 +1,25 @@
+namespace GlanceGateway.Plugins.Memory;
+
+/// <summary>Counts the bytes that the store's contents occupy against its limit.</summary>
+internal sealed class MemoryBudget(long? capacity)
+{
+    private long used;
+
+    /// <summary>The limit in bytes; without one, what the process may use.</summary>
+    public long Total => capacity ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
+    /// <summary>Bytes that can still be taken; never negative.</summary>
+    public long Free => Math.Max(0, Total - Interlocked.Read(ref used));
+
+    /// <summary>Takes bytes, or leaves everything as it was and returns false when they do not fit.</summary>
+    public bool TryTake(long bytes)
+    {
+        if (Interlocked.Add(ref used, bytes) <= Total)
+            return true;
+        Give(bytes);
+        return false;
+    }
+
+    /// <summary>Gives bytes back.</summary>
+    public void Give(long bytes) => Interlocked.Add(ref used, -bytes);
+}
