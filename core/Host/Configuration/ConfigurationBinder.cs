@@ -96,9 +96,12 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
 
     private StoreConfiguration BindStore(string id, Section section)
     {
-        if (!StoreIdForm().IsMatch(id))
+        if (!StoreIdForm().IsMatch(id) || id.StartsWith("os_glance", StringComparison.Ordinal))
         {
-            log.Report(section.Origin, $"stores.{id}", "a store's id is 1 to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit, because clients name it in headers");
+            log.Report(
+                section.Origin,
+                $"stores.{id}",
+                "this cannot be a store's id; use 1 to 64 letters, digits, '_' and '-', beginning with a letter or digit but not with the reserved 'os_glance'");
         }
 
         var driver = section.Text("driver", "the name of a driver, such as filesystem ('glance-gateway plugins list' shows them)");
@@ -208,6 +211,6 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             ? uri
             : null;
 
-    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\z", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex StoreIdForm();
 }

@@ -110,7 +110,7 @@ internal static class ConfigurationChecks
             yield return new("the configuration file", file);
         }
 
-        // Which options of other drivers are local paths only their descriptors say; those are checked where the drivers are known.
+        // Which paths other drivers use only they can say; the running stores are asked for theirs in ConfiguredStores.
         foreach (var option in configuration.Stores.Where(store => store.Driver == "filesystem").SelectMany(store => store.Options))
         {
             if (option.Name == "directory" && Path.IsPathRooted(option.Value))
