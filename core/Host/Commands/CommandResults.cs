@@ -1,0 +1,61 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace GlanceGateway.Host.Commands;
+
+/// <summary>What <c>version</c> says.</summary>
+internal sealed record VersionResult(string Version, string DriverContract, string Runtime);
+
+/// <summary>What <c>config check</c> says.</summary>
+internal sealed record ConfigurationResult(
+    bool Valid,
+    string? File,
+    IReadOnlyList<ProblemResult> Problems,
+    IReadOnlyList<string> Warnings);
+
+/// <summary>One problem of a configuration.</summary>
+internal sealed record ProblemResult(string Where, string? Key, string Problem);
+
+/// <summary>The documented sample as JSON carries it.</summary>
+internal sealed record SampleResult(string Sample);
+
+/// <summary>One row of <c>plugins list</c>.</summary>
+internal sealed record PluginResult(
+    string Name,
+    string? Version,
+    string? Contract,
+    IReadOnlyList<string> Schemes,
+    string? Description,
+    string Path,
+    string State,
+    string? Problem);
+
+/// <summary>What <c>plugins list</c> says.</summary>
+internal sealed record PluginListResult(IReadOnlyList<PluginResult> Plugins, IReadOnlyList<string> Problems);
+
+/// <summary>One row of <c>stores list</c>; sizes in bytes.</summary>
+internal sealed record StoreResult(
+    string Id,
+    string Driver,
+    bool Default,
+    int Weight,
+    string? Description,
+    string State,
+    string? Problem,
+    long? TotalBytes,
+    long? FreeBytes);
+
+/// <summary>What <c>stores list</c> says.</summary>
+internal sealed record StoreListResult(IReadOnlyList<StoreResult> Stores);
+
+/// <summary>What <c>db migrate</c> says.</summary>
+internal sealed record MigrationResult(string Registry, string InstanceId, string Version);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
+[JsonSerializable(typeof(VersionResult))]
+[JsonSerializable(typeof(ConfigurationResult))]
+[JsonSerializable(typeof(SampleResult))]
+[JsonSerializable(typeof(PluginListResult))]
+[JsonSerializable(typeof(StoreListResult))]
+[JsonSerializable(typeof(MigrationResult))]
+internal sealed partial class CommandJson : JsonSerializerContext;

@@ -1,0 +1,75 @@
+using GlanceGateway.Host.Configuration;
+
+namespace GlanceGateway.Host.Commands;
+
+/// <summary><c>config check</c> and <c>config sample</c>.</summary>
+internal sealed class ConfigCommands(CommandTerminal terminal)
+{
+    /// <summary>Says whether the configuration would be accepted; everything that is wrong with it at once.</summary>
+    public int Check(Func<GatewayConfiguration> load, bool json)
+    {
+        GatewayConfiguration configuration;
+        try
+        {
+            configuration = load();
+        }
+        catch (ConfigurationException refused) when (json)
+        {
+            terminal.WriteJson(
+                new ConfigurationResult(
+                    Valid: false,
+                    File: null,
+                    [.. refused.Problems.Select(problem => new ProblemResult(problem.Where, problem.Key, problem.Text))],
+                    Warnings: []),
+                CommandJson.Default.ConfigurationResult);
+            throw;
+        }
+
+        if (json)
+        {
+            terminal.WriteJson(new ConfigurationResult(Valid: true, configuration.File, [], configuration.Warnings), CommandJson.Default.ConfigurationResult);
+            return ExitCodes.Success;
+        }
+
+        foreach (var warning in configuration.Warnings)
+        {
+            terminal.WriteWarning(warning);
+        }
+
+        terminal.WriteTable(["key", "value"], Summary(configuration));
+        return ExitCodes.Success;
+    }
+
+    /// <summary>Prints the documented sample.</summary>
+    public int PrintSample(bool json)
+    {
+        var sample = ConfigurationSample.Read();
+        if (json)
+        {
+            terminal.WriteJson(new SampleResult(sample), CommandJson.Default.SampleResult);
+        }
+        else
+        {
+            terminal.Output.Write(sample);
+        }
+
+        return ExitCodes.Success;
+    }
+
+    /// <summary>What will be used. Options of drivers stay out: they may be secrets.</summary>
+    private static IEnumerable<IReadOnlyList<string>> Summary(GatewayConfiguration configuration)
+    {
+        yield return ["file", configuration.File ?? "none"];
+        yield return ["listen", configuration.Listen.ToString()];
+        yield return ["data", configuration.DataDirectory];
+        yield return ["plugins", string.Join(", ", configuration.PluginDirectories)];
+        yield return ["identity.mode", configuration.Identity.Mode.ToString().ToLowerInvariant()];
+        foreach (var store in configuration.Stores)
+        {
+            yield return [$"stores.{store.Id}", store.IsDefault ? $"{store.Driver} (default)" : store.Driver];
+        }
+
+        yield return ["mount", configuration.Mount?.Directory ?? "none"];
+        yield return ["log", configuration.Log.File ?? "standard error"];
+    }
+}

@@ -1,0 +1,135 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using GlanceGateway.Abstractions;
+using GlanceGateway.Host.Configuration;
+using GlanceGateway.Registry;
+
+namespace GlanceGateway.Host.Commands;
+
+/// <summary>The <c>glance-gateway</c> command: its sub-commands, its flags, and what becomes of errors.</summary>
+public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTerminal terminal, TimeProvider time)
+{
+    private readonly ConfigurationOptions _configuration = new();
+
+    private readonly Option<bool> _json = new("--json")
+    {
+        Recursive = true,
+        Description = "Write the result as JSON",
+    };
+
+    /// <summary>Runs a command line to its exit code; see <see cref="ExitCodes"/>.</summary>
+    /// <param name="arguments">Without the program's name.</param>
+    /// <param name="cancellationToken">Asks the command to end in good order.</param>
+    public async Task<int> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        var line = Build().Parse(arguments);
+        if (line.Errors.Count > 0)
+        {
+            foreach (var problem in line.Errors)
+            {
+                terminal.WriteError(problem.Message);
+            }
+
+            terminal.Error.WriteLine("'glance-gateway --help' shows what there is.");
+            return ExitCodes.Usage;
+        }
+
+        var invocation = new InvocationConfiguration
+        {
+            Output = terminal.Output,
+            Error = terminal.Error,
+            EnableDefaultExceptionHandler = false,
+            // Signals are the program's own affair: a gateway that drains may need longer than this library's two seconds.
+            ProcessTerminationTimeout = null,
+        };
+        try
+        {
+            return await line.InvokeAsync(invocation, cancellationToken);
+        }
+        catch (ConfigurationException refused)
+        {
+            terminal.WriteError(refused.Message);
+            return ExitCodes.Usage;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            terminal.WriteError("interrupted");
+            return ExitCodes.Failure;
+        }
+        catch (Exception fault) when (fault is DataDirectoryException or RegistryException or StoreException or IOException or UnauthorizedAccessException)
+        {
+            terminal.WriteError(fault.Message);
+            return ExitCodes.Failure;
+        }
+    }
+
+    private RootCommand Build()
+    {
+        var root = new RootCommand("An image service for virtual machine images: the OpenStack Images API and a read-only mount over storage drivers.")
+        {
+            Branch("stores", "The configured stores", Leaf(
+                "list",
+                "Start every configured store and show its state and room",
+                _configuration.AddPlace,
+                (line, json, token) => new StoresListCommand(terminal, time).RunAsync(Load(line), json, token))),
+            Branch("plugins", "The installed storage drivers", Leaf(
+                "list",
+                "Show the storage drivers that are installed, without running them",
+                _configuration.AddPlace,
+                (line, json, _) => Task.FromResult(new PluginsListCommand(terminal).Run(Load(line), json)))),
+            Branch("db", "The registry's database", Leaf(
+                "migrate",
+                "Bring the registry to this version's schema; the gateway must not run",
+                _configuration.AddPlace,
+                (line, json, token) => new MigrateCommand(terminal, time).RunAsync(Load(line), json, token))),
+            Branch(
+                "config",
+                "The configuration file",
+                Leaf(
+                    "check",
+                    "Say what is wrong with the configuration, or what it comes to",
+                    _configuration.AddAll,
+                    (line, json, _) => Task.FromResult(new ConfigCommands(terminal).Check(() => Load(line), json))),
+                Leaf(
+                    "sample",
+                    "Print a documented configuration file with every key",
+                    _ => { },
+                    (_, json, _) => Task.FromResult(new ConfigCommands(terminal).PrintSample(json)))),
+            Leaf(
+                "version",
+                "Show the version",
+                _ => { },
+                (_, json, _) => Task.FromResult(new VersionCommand(terminal).Run(json))),
+        };
+        root.Subcommands.Insert(0, Leaf(
+            "serve",
+            "Serve the Images API, and the mount if there is one, until interrupted",
+            _configuration.AddAll,
+            (line, json, token) => new ServeCommand(terminal, time).RunAsync(Load(line), json, token)));
+        root.Options.Add(_json);
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpText((HelpAction)help.Action!);
+        return root;
+    }
+
+    private GatewayConfiguration Load(ParseResult line) => _configuration.Load(line, environment);
+
+    private static Command Branch(string name, string description, params Command[] leaves)
+    {
+        var command = new Command(name, description);
+        foreach (var leaf in leaves)
+        {
+            command.Subcommands.Add(leaf);
+        }
+
+        return command;
+    }
+
+    private Command Leaf(string name, string description, Action<Command> addOptions, Func<ParseResult, bool, CancellationToken, Task<int>> action)
+    {
+        var command = new Command(name, description);
+        addOptions(command);
+        command.SetAction((line, token) => action(line, line.GetValue(_json), token));
+        return command;
+    }
+}

@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+
+namespace GlanceGateway.Host.Commands;
+
+/// <summary>Prints the generated help and, below it, what a list of options cannot teach: examples and the rules around the command.</summary>
+internal sealed class HelpText(HelpAction generated) : SynchronousCommandLineAction
+{
+    private const string Rules = """
+        Configuration:
+          One YAML file: --config FILE, else $GLANCE_GATEWAY_CONFIG, else /etc/glance-gateway/glance-gateway.yaml if it exists.
+          No file is needed. 'glance-gateway config sample' prints a documented one with every key.
+          Flags win over environment variables, which win over the file, which wins over the defaults.
+
+        Environment:
+          GLANCE_GATEWAY_ and the key in upper case, two underscores between levels, commas in lists:
+            GLANCE_GATEWAY_LISTEN=127.0.0.1:9393  GLANCE_GATEWAY_IDENTITY__MODE=headers
+            GLANCE_GATEWAY_STORES__FAST__DIRECTORY=/srv/images  GLANCE_GATEWAY_PLUGINS=/opt/a,/opt/b
+          An empty variable counts as absent.
+
+        Exit codes:
+          0  done
+          1  it failed; standard error says why, one 'error:' line each
+          2  the command line or the configuration is wrong; each 'error:' line names the place, the key and the remedy
+        """;
+
+    private static readonly Dictionary<string, string> Examples = new(StringComparer.Ordinal)
+    {
+        ["glance-gateway"] = """
+              glance-gateway serve                                     serve on 127.0.0.1:9292, images in the data directory
+              glance-gateway serve --data /srv/gateway --mount /mnt/images
+              glance-gateway config sample > glance-gateway.yaml       begin a configuration
+              glance-gateway config check -c glance-gateway.yaml       what is wrong with it
+              glance-gateway stores list --json | jq '.stores[].state'
+            """,
+        ["serve"] = """
+              glance-gateway serve
+              glance-gateway serve --config /etc/glance-gateway/glance-gateway.yaml
+              glance-gateway serve --listen 127.0.0.1:0 --data ./data --mount /mnt/images
+              openstack --os-auth-type none --os-endpoint http://127.0.0.1:9292 image list
+            """,
+        ["check"] = """
+              glance-gateway config check
+              glance-gateway config check -c new.yaml && systemctl restart glance-gateway
+              GLANCE_GATEWAY_IDENTITY__MODE=headers glance-gateway config check --json
+            """,
+        ["sample"] = "  glance-gateway config sample > /etc/glance-gateway/glance-gateway.yaml",
+        ["migrate"] = "  systemctl stop glance-gateway && glance-gateway db migrate",
+    };
+
+    public override bool ClearsParseErrors => true;
+
+    public override int Invoke(ParseResult parseResult)
+    {
+        generated.Invoke(parseResult);
+        var output = parseResult.InvocationConfiguration.Output;
+        var command = parseResult.CommandResult.Command;
+        if (Examples.TryGetValue(command.Name, out var examples))
+        {
+            output.WriteLine($"Examples:\n{examples}\n");
+        }
+
+        output.WriteLine(command is RootCommand ? Rules : "'glance-gateway --help' tells about the configuration, environment variables and exit codes.");
+        return ExitCodes.Success;
+    }
+}

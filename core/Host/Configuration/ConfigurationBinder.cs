@@ -1,0 +1,216 @@
+using System.Net;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Logging;
+
+namespace GlanceGateway.Host.Configuration;
+
+/// <summary>Where every key is read: its name, its form, its range and its default. A new key goes here and into the record.</summary>
+internal sealed partial class ConfigurationBinder(GatewayEnvironment environment, BindingLog log)
+{
+    private const string FormOfStore = "'driver: filesystem' and 'directory: /srv/images'";
+
+    public GatewayConfiguration Bind(MappingNode root, string? file)
+    {
+        var section = new Section(root, "", log);
+        var data = section.Directory("data") ?? DefaultDataDirectory();
+        var configuration = new GatewayConfiguration
+        {
+            File = file,
+            DataDirectory = data,
+            Listen = section.Read("listen", ValueFormats.EndpointForm, scalar => ValueFormats.TryParseEndpoint(scalar.Value, out var endpoint) ? endpoint : null)
+                ?? new IPEndPoint(IPAddress.Loopback, 9292),
+            PluginDirectories = section.Directories("plugins") ?? [Path.Join(environment.ProgramDirectory, "plugins")],
+            Identity = BindIdentity(section.Child("identity", "'mode: none'")),
+            InsecureListen = section.Flag("insecure_listen") ?? false,
+            Stores = BindStores(section, data),
+            Mount = BindMount(section.Child("mount", "'directory: /mnt/images'")),
+            PublicEndpoint = section.Read("public_endpoint", "an http or https URL without query, such as https://images.example.org", scalar => ParsePublicEndpoint(scalar.Value)),
+            Limits = BindLimits(section.Child("limits", "'image_size_cap: 1TiB'")),
+            Log = BindLog(section.Child("log", "'level: information'")),
+        };
+        section.Finish();
+        return configuration;
+    }
+
+    private static IdentityConfiguration BindIdentity(Section? section)
+    {
+        if (section is null)
+        {
+            return new();
+        }
+
+        var identity = new IdentityConfiguration
+        {
+            Mode = section.Choice("mode", ("none", IdentityMode.None), ("headers", IdentityMode.Headers)) ?? IdentityMode.None,
+            TrustedProxies = [.. (section.List(
+                "trusted_proxies",
+                "addresses or networks, such as [127.0.0.1, 10.0.0.0/8]",
+                scalar => ValueFormats.TryParseNetwork(scalar.Value, out var network) ? (object)network : null) ?? []).Cast<IPNetwork>()],
+        };
+        section.Finish();
+        return identity;
+    }
+
+    private List<StoreConfiguration> BindStores(Section root, string data)
+    {
+        if (root.Child("stores", "'fast:' with " + FormOfStore) is not { } section)
+        {
+            var place = new ScalarNode("default", Path.Join(data, "images"), ScalarForm.Plain);
+            return
+            [
+                new StoreConfiguration
+                {
+                    Id = "default",
+                    Driver = "filesystem",
+                    IsDefault = true,
+                    Options = [new("directory", place.Value, place.Origin, "stores.default.directory")],
+                    Origin = place.Origin,
+                },
+            ];
+        }
+
+        var stores = section.NamedSections(FormOfStore).Select(entry => BindStore(entry.Name, entry.Section)).ToList();
+        var defaults = stores.Where(store => store.IsDefault).ToList();
+        if (stores.Count == 0 && log.IsSound("stores"))
+        {
+            log.Report(section.Origin, "stores", $"there is no store below it; name one with {FormOfStore}, or remove the key to have one in the data directory");
+        }
+        else if (defaults.Count > 1)
+        {
+            foreach (var store in defaults.Skip(1))
+            {
+                log.Report(log.PlaceOf($"stores.{store.Id}.default"), $"stores.{store.Id}.default", $"store '{defaults[0].Id}' is the default already; keep 'default: true' on one of them");
+            }
+        }
+        else if (defaults.Count == 0 && stores.Count == 1)
+        {
+            stores[0] = stores[0] with { IsDefault = true };
+        }
+        else if (defaults.Count == 0 && stores.Count > 1 && stores.TrueForAll(store => log.IsSound($"stores.{store.Id}.default")))
+        {
+            log.Report(section.Origin, "stores", $"none of the {stores.Count} stores is the default; add 'default: true' to the one that takes new images ({string.Join(", ", stores.Select(store => store.Id))})");
+        }
+
+        return stores;
+    }
+
+    private StoreConfiguration BindStore(string id, Section section)
+    {
+        if (!StoreIdForm().IsMatch(id) || id.StartsWith("os_glance", StringComparison.Ordinal))
+        {
+            log.Report(
+                section.Origin,
+                $"stores.{id}",
+                "this cannot be a store's id; use 1 to 64 letters, digits, '_' and '-', beginning with a letter or digit but not with the reserved 'os_glance'");
+        }
+
+        var driver = section.Text("driver", "the name of a driver, such as filesystem ('glance-gateway plugins list' shows them)");
+        section.Require("driver", driver, "name it, such as 'driver: filesystem' ('glance-gateway plugins list' shows them)");
+        return new StoreConfiguration
+        {
+            Id = id,
+            Driver = driver ?? "",
+            IsDefault = section.Flag("default") ?? false,
+            Weight = section.Number("weight", 0, 1_000_000) ?? 0,
+            Description = section.Text("description"),
+            Options = [.. section.OtherValues().Select(option => new StoreOptionValue(option.Name, option.Value.Value, option.Value.Origin, section.PathOf(option.Name)))],
+            Origin = section.Origin,
+        };
+    }
+
+    private static MountConfiguration? BindMount(Section? section)
+    {
+        if (section is null)
+        {
+            return null;
+        }
+
+        var directory = section.Directory("directory");
+        section.Require("directory", directory, "say where to mount, such as 'directory: /mnt/images', or give --mount");
+        var mount = new MountConfiguration
+        {
+            Directory = directory ?? "",
+            As = BindMountIdentity(section.Child("as", "'project: ops' and 'roles: [reader]'")),
+            Group = section.Text("group", "the name or number of a group"),
+            WorldReadable = section.Flag("world_readable") ?? false,
+        };
+        section.Finish();
+        return mount;
+    }
+
+    private static MountIdentity? BindMountIdentity(Section? section)
+    {
+        if (section is null)
+        {
+            return null;
+        }
+
+        var project = section.Text("project", "a project's id");
+        section.Require("project", project, "name the project whose images the mount shows");
+        var roles = section.Texts("roles", "roles, such as [reader]");
+        section.Finish();
+        return new MountIdentity(project ?? "", roles is { Count: > 0 } ? roles : ["reader"]);
+    }
+
+    private static LimitsConfiguration BindLimits(Section? section)
+    {
+        var defaults = new LimitsConfiguration();
+        if (section is null)
+        {
+            return defaults;
+        }
+
+        var limits = new LimitsConfiguration
+        {
+            ImageSizeCap = section.Size("image_size_cap", least: 1) ?? defaults.ImageSizeCap,
+            StallTimeout = section.Duration("stall_timeout", TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)) ?? defaults.StallTimeout,
+            Lease = section.Duration("lease", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)) ?? defaults.Lease,
+        };
+        section.Finish();
+        return limits;
+    }
+
+    private static LogConfiguration BindLog(Section? section)
+    {
+        if (section is null)
+        {
+            return new();
+        }
+
+        var configured = new LogConfiguration
+        {
+            Level = section.Choice(
+                "level",
+                ("trace", LogLevel.Trace),
+                ("debug", LogLevel.Debug),
+                ("information", LogLevel.Information),
+                ("warning", LogLevel.Warning),
+                ("error", LogLevel.Error),
+                ("critical", LogLevel.Critical)) ?? LogLevel.Information,
+            File = section.Directory("file"),
+        };
+        section.Finish();
+        return configured;
+    }
+
+    private string DefaultDataDirectory()
+    {
+        var directory = environment.DefaultDataDirectory();
+        if (directory is null && log.IsSound("data"))
+        {
+            log.Report("default", "data", "this user has neither HOME nor XDG_DATA_HOME, so there is no default; name a directory with --data or 'data: /path'");
+        }
+
+        return directory ?? "/";
+    }
+
+    private static Uri? ParsePublicEndpoint(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var uri)
+        && uri.Scheme is "http" or "https"
+        && uri.Query.Length == 0 && uri.Fragment.Length == 0 && uri.UserInfo.Length == 0
+            ? uri
+            : null;
+
+    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\z", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex StoreIdForm();
+}

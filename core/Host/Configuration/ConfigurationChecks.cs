@@ -1,0 +1,122 @@
+using System.Net;
+
+namespace GlanceGateway.Host.Configuration;
+
+/// <summary>Rules that take more than one key.</summary>
+internal static class ConfigurationChecks
+{
+    /// <summary>Reports what does not go together and returns what works but deserves a warning.</summary>
+    public static IReadOnlyList<string> Run(GatewayConfiguration configuration, BindingLog log)
+    {
+        var warnings = new List<string>();
+        CheckListening(configuration, log, warnings);
+        CheckIdentity(configuration, log, warnings);
+        CheckMount(configuration, log, warnings);
+        return warnings;
+    }
+
+    private static void CheckListening(GatewayConfiguration configuration, BindingLog log, List<string> warnings)
+    {
+        if (!log.IsSound("listen", "identity", "identity.mode", "insecure_listen")
+            || IPAddress.IsLoopback(configuration.Listen.Address)
+            || configuration.Identity.Mode != IdentityMode.None)
+        {
+            return;
+        }
+
+        if (configuration.InsecureListen)
+        {
+            warnings.Add($"everyone who reaches {configuration.Listen} is administrator of every image: it listens beyond loopback without authentication (insecure_listen)");
+            return;
+        }
+
+        log.Report(
+            log.PlaceOf("listen"),
+            "listen",
+            $"{configuration.Listen} can be reached from other machines, and identity.mode none makes everyone administrator; listen on 127.0.0.1, "
+            + "set identity.mode, or accept it with 'insecure_listen: true' (--insecure-listen)");
+    }
+
+    private static void CheckIdentity(GatewayConfiguration configuration, BindingLog log, List<string> warnings)
+    {
+        if (!log.IsSound("identity", "identity.mode", "identity.trusted_proxies"))
+        {
+            return;
+        }
+
+        var identity = configuration.Identity;
+        if (identity.Mode == IdentityMode.Headers && identity.TrustedProxies.Count == 0)
+        {
+            log.Report(
+                log.PlaceOf("identity.mode"),
+                "identity.trusted_proxies",
+                "identity.mode headers needs to know whose headers to believe; name the proxies, such as 'trusted_proxies: [127.0.0.1]'");
+        }
+        else if (identity.Mode == IdentityMode.None && identity.TrustedProxies.Count > 0)
+        {
+            warnings.Add($"identity.trusted_proxies ({log.PlaceOf("identity.trusted_proxies")}) has no effect with identity.mode none");
+        }
+    }
+
+    private static void CheckMount(GatewayConfiguration configuration, BindingLog log, List<string> warnings)
+    {
+        if (configuration.Mount is not { } mount || !log.IsSound("mount", "mount.directory"))
+        {
+            return;
+        }
+
+        var place = log.PlaceOf("mount.directory");
+        if (configuration.Identity.Mode != IdentityMode.None && mount.As is null && log.IsSound("mount.as"))
+        {
+            log.Report(place, "mount.as", "with authentication the mount must say as whom it looks; add 'as: { project: PROJECT, roles: [reader] }'");
+        }
+
+        if (mount.WorldReadable)
+        {
+            warnings.Add($"every local user can read every image under {mount.Directory} (mount.world_readable)");
+        }
+
+        foreach (var problem in MountOverlap.Find(mount.Directory, PathsOf(configuration, log)))
+        {
+            log.Report(place, "mount.directory", problem);
+        }
+    }
+
+    private static IEnumerable<MountOverlap.UsedPath> PathsOf(GatewayConfiguration configuration, BindingLog log)
+    {
+        var data = configuration.DataDirectory;
+        if (log.IsSound("data"))
+        {
+            yield return new("data", data, MayHoldMount: true);
+            yield return new("the default store's directory", Path.Join(data, "images"));
+            yield return new("the scratch directory", Path.Join(data, "scratch"));
+            yield return new("the registry", Path.Join(data, "registry.sqlite"));
+            yield return new("the lock file", Path.Join(data, "lock"));
+            yield return new("the instance id", Path.Join(data, "instance-id"));
+        }
+
+        foreach (var directory in configuration.PluginDirectories)
+        {
+            yield return new("plugins", directory);
+        }
+
+        if (configuration.Log.File is { } logFile)
+        {
+            yield return new("log.file", logFile);
+        }
+
+        if (configuration.File is { } file)
+        {
+            yield return new("the configuration file", file);
+        }
+
+        // Which paths other drivers use only they can say; the running stores are asked for theirs in ConfiguredStores.
+        foreach (var option in configuration.Stores.Where(store => store.Driver == "filesystem").SelectMany(store => store.Options))
+        {
+            if (option.Name == "directory" && Path.IsPathRooted(option.Value))
+            {
+                yield return new(option.Key, option.Value);
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+
+namespace GlanceGateway.Host.Configuration;
+
+/// <summary>The whole configuration, checked. Every path is absolute.</summary>
+public sealed record GatewayConfiguration
+{
+    /// <summary><c>listen</c>: where the API is served; port 0 takes a free one.</summary>
+    public IPEndPoint Listen { get; init; } = new(IPAddress.Loopback, 9292);
+
+    /// <summary><c>data</c>: the directory of everything that this gateway keeps on local disk.</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary><c>plugins</c>: directories whose sub-directories are plugins, in the order of search.</summary>
+    public required IReadOnlyList<string> PluginDirectories { get; init; }
+
+    /// <summary><c>identity</c>.</summary>
+    public IdentityConfiguration Identity { get; init; } = new();
+
+    /// <summary><c>insecure_listen</c>: whether a gateway without authentication may listen beyond loopback.</summary>
+    public bool InsecureListen { get; init; }
+
+    /// <summary><c>stores</c>, in the order of the configuration; never empty, exactly one is the default.</summary>
+    public required IReadOnlyList<StoreConfiguration> Stores { get; init; }
+
+    /// <summary><c>mount</c>; null for none.</summary>
+    public MountConfiguration? Mount { get; init; }
+
+    /// <summary><c>public_endpoint</c>: the URL under which clients reach the API; null to take it from each request.</summary>
+    public Uri? PublicEndpoint { get; init; }
+
+    /// <summary><c>limits</c>.</summary>
+    public LimitsConfiguration Limits { get; init; } = new();
+
+    /// <summary><c>log</c>.</summary>
+    public LogConfiguration Log { get; init; } = new();
+
+    /// <summary>The file that was read; null for none.</summary>
+    public string? File { get; init; }
+
+    /// <summary>What works but deserves a look, one line each; print them at start.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+}
+
+/// <summary>How callers are known.</summary>
+public enum IdentityMode
+{
+    /// <summary>Nobody is asked: every caller is the administrator of one project.</summary>
+    None,
+
+    /// <summary>A trusted proxy has authenticated the caller and says who it is in headers.</summary>
+    Headers,
+}
+
+/// <summary>Who callers are.</summary>
+public sealed record IdentityConfiguration
+{
+    /// <summary><c>identity.mode</c>.</summary>
+    public IdentityMode Mode { get; init; }
+
+    /// <summary><c>identity.trusted_proxies</c>: whose identity headers are believed; a single address is a network of one.</summary>
+    public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
+}
+
+/// <summary>One store.</summary>
+public sealed record StoreConfiguration
+{
+    /// <summary>Its id: the key under <c>stores</c>.</summary>
+    public required string Id { get; init; }
+
+    /// <summary><c>driver</c>: the scheme name under which a plugin offers its driver.</summary>
+    public required string Driver { get; init; }
+
+    /// <summary><c>default</c>: whether data goes there when nobody says where.</summary>
+    public bool IsDefault { get; init; }
+
+    /// <summary><c>weight</c>: of several stores holding an image the heaviest is read first.</summary>
+    public int Weight { get; init; }
+
+    /// <summary><c>description</c>: the operator's words for users; null for none.</summary>
+    public string? Description { get; init; }
+
+    /// <summary>All other keys, unread: the driver's descriptors say what they mean.</summary>
+    public IReadOnlyList<StoreOptionValue> Options { get; init; } = [];
+
+    /// <summary>Where the store was configured, for messages.</summary>
+    public required string Origin { get; init; }
+}
+
+/// <summary>A driver's option as it was written. It may be a secret: never print the value.</summary>
+/// <param name="Name">The key.</param>
+/// <param name="Value">The text, unchecked.</param>
+/// <param name="Origin">Where it was written, for messages.</param>
+/// <param name="Key">The key's whole path, for messages.</param>
+public sealed record StoreOptionValue(string Name, string Value, string Origin, string Key)
+{
+    /// <summary>Leaves the value out: it may be a secret.</summary>
+    public override string ToString() => $"{Key} ({Origin})";
+}
+
+/// <summary>The read-only mount of the images.</summary>
+public sealed record MountConfiguration
+{
+    /// <summary><c>mount.directory</c>: where images are mounted.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary><c>mount.as</c>: as whom the mount looks at images; null, only with identity <c>none</c>, for the administrator.</summary>
+    public MountIdentity? As { get; init; }
+
+    /// <summary><c>mount.group</c>: the group that may read beside root; null for none.</summary>
+    public string? Group { get; init; }
+
+    /// <summary><c>mount.world_readable</c>: whether every local user may read every image in the mount.</summary>
+    public bool WorldReadable { get; init; }
+}
+
+/// <summary>As whom a mount looks.</summary>
+/// <param name="Project">The project's id.</param>
+/// <param name="Roles">The roles in it; never empty.</param>
+public sealed record MountIdentity(string Project, IReadOnlyList<string> Roles);
+
+/// <summary>Limits.</summary>
+public sealed record LimitsConfiguration
+{
+    /// <summary><c>limits.image_size_cap</c>: the largest image in bytes.</summary>
+    public long ImageSizeCap { get; init; } = 1L << 40;
+
+    /// <summary><c>limits.stall_timeout</c>: a transfer without a byte for this long is ended.</summary>
+    public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(300);
+
+    /// <summary><c>limits.lease</c>: how long a transfer's lease lives without renewal; at least a second.</summary>
+    public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>The log.</summary>
+public sealed record LogConfiguration
+{
+    /// <summary><c>log.level</c>: the least important lines that are written.</summary>
+    public LogLevel Level { get; init; } = LogLevel.Information;
+
+    /// <summary><c>log.file</c>: appended to; null for standard error.</summary>
+    public string? File { get; init; }
+}

@@ -1,0 +1,81 @@
+using GlanceGateway.Abstractions;
+using GlanceGateway.Host.Configuration;
+using GlanceGateway.Stores;
+using Microsoft.Extensions.Logging;
+
+namespace GlanceGateway.Host;
+
+/// <summary>Makes the stores of a configuration.</summary>
+public static class ConfiguredStores
+{
+    /// <summary>Starts the configured stores with the plugins found in the configured directories.</summary>
+    /// <param name="configuration">Names both.</param>
+    /// <param name="scratchRoot">Where stores get their scratch directories, which are emptied: never that of another running process.</param>
+    /// <param name="loggers">For the stores and their drivers.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Cancels the start.</param>
+    /// <exception cref="ConfigurationException">A store works in a directory that lies under the mount or around it.</exception>
+    public static async Task<StoreSet> OpenAsync(
+        GatewayConfiguration configuration,
+        string scratchRoot,
+        ILoggerFactory loggers,
+        TimeProvider time,
+        CancellationToken cancellationToken)
+    {
+        var catalog = PluginCatalog.Scan(configuration.PluginDirectories);
+        var logger = loggers.CreateLogger("GlanceGateway.Host");
+        foreach (var problem in catalog.Problems)
+        {
+            logger.LogWarning("{Problem}", problem);
+        }
+
+        var stores = await StoreSet.OpenAsync(
+            catalog,
+            [.. configuration.Stores.Select(Define)],
+            new StoreSetOptions { ScratchRoot = scratchRoot },
+            loggers,
+            time,
+            cancellationToken);
+        try
+        {
+            KeepOutOfMount(configuration, stores);
+            return stores;
+        }
+        catch
+        {
+            await stores.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static StoreDefinition Define(StoreConfiguration store) => new()
+    {
+        Id = store.Id,
+        Driver = store.Driver,
+        IsDefault = store.IsDefault,
+        Weight = store.Weight,
+        Description = store.Description,
+        Options = store.Options.ToDictionary(option => option.Name, option => (object?)option.Value, StringComparer.Ordinal),
+    };
+
+    private static void KeepOutOfMount(GatewayConfiguration configuration, StoreSet stores)
+    {
+        if (configuration.Mount is not { } mount)
+        {
+            return;
+        }
+
+        var problems = new List<ConfigurationProblem>();
+        foreach (var store in stores.All.Where(store => store.State == StoreState.Ready))
+        {
+            var paths = ((store.Driver as ILocalPaths)?.Paths ?? []).Select(path => new MountOverlap.UsedPath($"store '{store.Id}'", path));
+            var origin = configuration.Stores.Single(configured => configured.Id == store.Id).Origin;
+            problems.AddRange(MountOverlap.Find(mount.Directory, paths).Select(text => new ConfigurationProblem(origin, $"stores.{store.Id}", text)));
+        }
+
+        if (problems.Count > 0)
+        {
+            throw new ConfigurationException(problems);
+        }
+    }
+}
