@@ -51,6 +51,9 @@ internal sealed record StoreListResult(IReadOnlyList<StoreResult> Stores);
 /// <summary>What <c>db migrate</c> says.</summary>
 internal sealed record MigrationResult(string Registry, string InstanceId, string Version);
 
+/// <summary>What <c>serve</c> says when it answers: one line.</summary>
+internal sealed record ServingResult(string Address, string? Mount, bool? Passthrough);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
 [JsonSerializable(typeof(VersionResult))]
 [JsonSerializable(typeof(ConfigurationResult))]
@@ -58,4 +61,5 @@ internal sealed record MigrationResult(string Registry, string InstanceId, strin
 [JsonSerializable(typeof(PluginListResult))]
 [JsonSerializable(typeof(StoreListResult))]
 [JsonSerializable(typeof(MigrationResult))]
+[JsonSerializable(typeof(ServingResult))]
 internal sealed partial class CommandJson : JsonSerializerContext;
