@@ -61,5 +61,9 @@ internal sealed record ServingResult(string Address, string? Mount, bool? Passth
 [JsonSerializable(typeof(PluginListResult))]
 [JsonSerializable(typeof(StoreListResult))]
 [JsonSerializable(typeof(MigrationResult))]
-[JsonSerializable(typeof(ServingResult))]
 internal sealed partial class CommandJson : JsonSerializerContext;
+
+/// <summary>One line: whoever starts a gateway waits for it.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(ServingResult))]
+internal sealed partial class LineJson : JsonSerializerContext;

@@ -54,7 +54,7 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
     {
         if (json)
         {
-            terminal.WriteJson(new ServingResult(server.Address, mount?.Directory, mount?.IsPassthrough), CommandJson.Default.ServingResult);
+            terminal.WriteJson(new ServingResult(server.Address, mount?.Directory, mount?.IsPassthrough), LineJson.Default.ServingResult);
         }
         else
         {
