@@ -168,7 +168,7 @@ public sealed partial class FuseSession
         // Answered inline in a moment anyway; asking again would only spin until then.
         foreach (FuseWorker worker in _workers)
         {
-            if (worker.Current == target)
+            if (target != 0 && worker.Current == target)
             {
                 return true;
             }

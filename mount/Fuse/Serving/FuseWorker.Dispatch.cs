@@ -228,14 +228,13 @@ internal sealed unsafe partial class FuseWorker
             return true;
         }
 
-        bool impossible = reply.IsPassthrough && (!_session.Negotiation.Passthrough || reply.BackingId <= 0);
-        if (impossible)
+        if (reply.IsPassthrough && (!_session.Negotiation.Passthrough || reply.BackingId <= 0))
         {
             FuseLog.PassthroughNotNegotiated(_session.Logger, header.Node);
+            Release(header.Node, reply.Handle, directory);
             Answer(header, Errno.EIO);
         }
-
-        if (impossible || Answer(header, new OpenOut { Handle = reply.Handle, OpenFlags = reply.Flags, BackingId = reply.BackingId }) == Errno.ENOENT)
+        else if (Answer(header, new OpenOut { Handle = reply.Handle, OpenFlags = reply.Flags, BackingId = reply.BackingId }) == Errno.ENOENT)
         {
             // The kernel never learnt of this open and will not release it.
             Release(header.Node, reply.Handle, directory);
