@@ -106,6 +106,8 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
             "Serve the Images API, and the mount if there is one, until interrupted",
             _configuration.AddAll,
             (line, json, token) => new ServeCommand(terminal, time).RunAsync(Load(line), json, token)));
+        // The library's own --version prints the commit as well; here there is one way to say the version.
+        root.Options.Remove(root.Options.OfType<VersionOption>().Single());
         root.Options.Add(_json);
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpText((HelpAction)help.Action!);
