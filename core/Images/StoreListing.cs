@@ -1,4 +1,5 @@
-#pragma warning disable MA0025, CA1822
+using GlanceGateway.Stores;
+
 namespace GlanceGateway.Images;
 
 /// <summary>A store as users see it.</summary>
@@ -11,6 +12,14 @@ public sealed record StoreSummary(string Id, string? Description, bool IsDefault
 /// <summary>Which stores there are.</summary>
 public sealed class StoreListing
 {
-    /// <summary>All configured stores, in the order of the configuration.</summary>
-    public IReadOnlyList<StoreSummary> List(Caller caller) => throw new NotImplementedException();
+    private readonly StoreSet stores;
+
+    internal StoreListing(StoreSet stores) => this.stores = stores;
+
+    /// <summary>All configured stores, in the order of the configuration. Everybody may know them.</summary>
+    public IReadOnlyList<StoreSummary> List(Caller caller)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        return [.. stores.All.Select(s => new StoreSummary(s.Id, s.Description, s.IsDefault, ReadOnly: false))];
+    }
 }

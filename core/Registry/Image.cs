@@ -104,7 +104,7 @@ public sealed record Image
     /// <summary>When it last changed, to the microsecond.</summary>
     public DateTimeOffset UpdatedAt { get; init; }
 
-    /// <summary>Grows with every change of the image; 0 before it is inserted.</summary>
+    /// <summary>Grows with every change of attributes, properties or tags; 0 before it is inserted. Locations and members do not count.</summary>
     public long Version { get; init; }
 
     /// <summary>Custom properties in the order in which they were added.</summary>

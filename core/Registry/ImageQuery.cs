@@ -89,10 +89,11 @@ public sealed record ImageFilter(ImageColumn Column, Comparison Comparison, IRea
 /// <summary>One sort key.</summary>
 public sealed record ImageSort(ImageColumn Column, bool Descending);
 
-/// <summary>Which images by visibility.</summary>
+/// <summary>Which images by visibility. "The viewer's" are everybody's when the viewer sees everything.</summary>
 public enum VisibilityFilter
 {
-    /// <summary>What a list shows that does not ask: public, own, and shared with the viewer under <see cref="ImageQuery.MemberStatus"/>.</summary>
+    /// <summary>What a list shows that does not ask: public, own, nobody's, and shared with the viewer under <see cref="ImageQuery.MemberStatus"/>;
+    /// of community images only the viewer's own. For administrators everything but other projects' community images.</summary>
     Default,
 
     /// <summary>All public images.</summary>

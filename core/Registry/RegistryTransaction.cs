@@ -9,7 +9,7 @@ public abstract class RegistryTransaction
     /// <summary>An image by id; null when there is none or it is deleted.</summary>
     public abstract Task<Image?> FindImageAsync(string id, CancellationToken cancellationToken);
 
-    /// <summary>Inserts an image with its properties and tags; times and version are set here.</summary>
+    /// <summary>Inserts an image with its properties and tags; times and version are set here, locations are added one by one.</summary>
     /// <returns>The image as stored, or null when the id is taken, be it by a deleted image.</returns>
     public abstract Task<Image?> InsertImageAsync(Image image, CancellationToken cancellationToken);
 
@@ -21,10 +21,11 @@ public abstract class RegistryTransaction
     /// <returns>False when it was gone.</returns>
     public abstract Task<bool> DeleteImageAsync(string id, CancellationToken cancellationToken);
 
-    /// <summary>Adds a location and returns the row's id.</summary>
+    /// <summary>Adds a location and returns the row's id. The image's version stays, so that a unit of work may also save attributes it read before.</summary>
+    /// <exception cref="InvalidOperationException">There is no such image, or it is deleted.</exception>
     public abstract Task<long> AddLocationAsync(string imageId, ImageLocation location, CancellationToken cancellationToken);
 
-    /// <summary>Removes a location; false when it was gone.</summary>
+    /// <summary>Removes a location; false when it was gone. The image's version stays.</summary>
     public abstract Task<bool> RemoveLocationAsync(string imageId, long locationId, CancellationToken cancellationToken);
 
     /// <summary>A member; null when the project is none.</summary>
@@ -33,7 +34,7 @@ public abstract class RegistryTransaction
     /// <summary>How many members an image has.</summary>
     public abstract Task<int> CountMembersAsync(string imageId, CancellationToken cancellationToken);
 
-    /// <summary>Adds a member as pending; null when it is one already.</summary>
+    /// <summary>Adds a member as pending; null when it is one already or the image is gone.</summary>
     public abstract Task<ImageMember?> InsertMemberAsync(string imageId, string memberId, CancellationToken cancellationToken);
 
     /// <summary>Changes a member's status; null when the project is none.</summary>
@@ -51,7 +52,7 @@ public abstract class RegistryTransaction
     public abstract Task<Lease?> RenewLeaseAsync(Lease lease, TimeSpan duration, CancellationToken cancellationToken);
 
     /// <summary>Makes the rest of the unit of work conditional on the lease.</summary>
-    /// <exception cref="LeaseLostException">Another epoch holds it, or it has expired: the unit of work is rolled back.</exception>
+    /// <exception cref="LeaseLostException">Another epoch holds it, or it has expired: the unit of work is rolled back, even when it swallows this.</exception>
     public abstract Task RequireLeaseAsync(Lease lease, CancellationToken cancellationToken);
 
     /// <summary>Gives a lease back; nothing happens when it is no longer held.</summary>

@@ -106,7 +106,9 @@ internal sealed class MemoryDriver(string storeId, long? capacity) : IStorageDri
     private string ImageIdOf(string location)
     {
         var prefix = $"memory://{storeId}/";
-        if (location.StartsWith(prefix, StringComparison.Ordinal) && Guid.TryParseExact(location.AsSpan(prefix.Length), "D", out _))
+
+        // The length too, because Guid trims white space.
+        if (location.Length == prefix.Length + 36 && location.StartsWith(prefix, StringComparison.Ordinal) && Guid.TryParseExact(location.AsSpan(prefix.Length), "D", out _))
             return location[prefix.Length..];
         throw new StoreException(StoreError.InvalidLocation, $"The location is not {prefix}<image id>.", location);
     }

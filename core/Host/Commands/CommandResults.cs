@@ -52,6 +52,9 @@ internal sealed record StoreListResult(IReadOnlyList<StoreResult> Stores);
 /// <summary>What <c>db migrate</c> says.</summary>
 internal sealed record MigrationResult(string Registry, string InstanceId, string Version);
 
+/// <summary>What <c>serve</c> says when it answers: one line.</summary>
+internal sealed record ServingResult(string Address, string? Mount, bool? Passthrough);
+
 [JsonSerializable(typeof(VersionResult))]
 [JsonSerializable(typeof(ConfigurationResult))]
 [JsonSerializable(typeof(SampleResult))]
@@ -68,3 +71,8 @@ internal sealed partial class CommandJson : JsonSerializerContext
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     });
 }
+
+/// <summary>One line: whoever starts a gateway waits for it.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(ServingResult))]
+internal sealed partial class LineJson : JsonSerializerContext;

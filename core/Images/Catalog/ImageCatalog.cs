@@ -1,4 +1,3 @@
-#pragma warning disable MA0025, CA1822, CS9113
 using System.Text.Json;
 using GlanceGateway.Registry;
 
@@ -7,30 +6,213 @@ namespace GlanceGateway.Images;
 /// <summary>Images as records: what may be created, seen, changed and deleted, and by whom. Refusals are <see cref="ImageException"/>s.</summary>
 public sealed class ImageCatalog
 {
+    /// <summary>How often a change is tried again when others change the same image at the same time.</summary>
+    private const int MostAttempts = 16;
+
+    private readonly ImageRegistry registry;
+    private readonly PolicyRules policy;
+    private readonly ImageAccess access;
+    private readonly ImageValues values;
+    private readonly ImageDeletion deletion;
+
+    internal ImageCatalog(ImageRegistry registry, PolicyRules policy, ImageAccess access, ImageValues values, ImageDeletion deletion)
+    {
+        this.registry = registry;
+        this.policy = policy;
+        this.access = access;
+        this.values = values;
+        this.deletion = deletion;
+    }
+
     /// <summary>Creates a queued image.</summary>
     /// <param name="caller">Its owner, unless an administrator names another.</param>
     /// <param name="attributes">Wire names and values in the order given.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    public Task<Image> CreateAsync(Caller caller, IReadOnlyList<KeyValuePair<string, JsonElement>> attributes, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public async Task<Image> CreateAsync(Caller caller, IReadOnlyList<KeyValuePair<string, JsonElement>> attributes, CancellationToken cancellationToken)
+    {
+        if (attributes.FirstOrDefault(a => ImageValues.IsReadOnly(a.Key)).Key is { } readOnly)
+        {
+            throw ImageValues.ReadOnly(readOnly);
+        }
+
+        var image = new Image { Id = Guid.NewGuid().ToString(), Owner = caller.ProjectId };
+        foreach (var (name, value) in attributes)
+        {
+            image = ImageValues.IsReserved(name) ? throw ImageValues.Reserved(name) : values.Set(image, name, value);
+        }
+
+        if (!caller.IsAdmin && image.Owner != caller.ProjectId)
+        {
+            throw new ImageException(ImageError.Forbidden, $"You are not permitted to create images owned by '{image.Owner}'.");
+        }
+
+        policy.Require(caller, PolicyAction.AddImage, image, isMember: false);
+        RequireVisibility(caller, image);
+        values.RequireQuotas(image, before: null);
+        return await registry.WriteAsync((tx, ct) => tx.InsertImageAsync(image, ct), cancellationToken)
+            ?? throw new ImageException(ImageError.Conflict, $"Image ID {image.Id} already exists!");
+    }
 
     /// <summary>An image that the caller may see.</summary>
-    public Task<Image> GetAsync(Caller caller, string id, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public async Task<Image> GetAsync(Caller caller, string id, CancellationToken cancellationToken) =>
+        (await access.FindAsync(caller, id, cancellationToken)).Image;
 
     /// <summary>One page of the images that the caller may see.</summary>
     /// <param name="caller">Whoever looks; the query's viewer is replaced by it.</param>
     /// <param name="query">What to list.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    public Task<IReadOnlyList<Image>> ListAsync(Caller caller, ImageQuery query, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public async Task<IReadOnlyList<Image>> ListAsync(Caller caller, ImageQuery query, CancellationToken cancellationToken)
+    {
+        policy.Require(caller, PolicyAction.GetImages, image: null, isMember: false);
+        try
+        {
+            return await registry.ListImagesAsync(query with { Viewer = caller.Viewer }, cancellationToken);
+        }
+        catch (UnknownMarkerException unknown)
+        {
+            throw new ImageException(ImageError.Invalid, unknown.Message, unknown);
+        }
+    }
 
     /// <summary>Applies edits in order, all or none. No edits change nothing.</summary>
-    public Task<Image> UpdateAsync(Caller caller, string id, IReadOnlyList<ImageEdit> edits, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public async Task<Image> UpdateAsync(Caller caller, string id, IReadOnlyList<ImageEdit> edits, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var before = await access.FindForAsync(caller, id, PolicyAction.ModifyImage, cancellationToken);
+            var after = edits.Aggregate(before, (image, edit) => Apply(caller, image, edit));
+            if (edits.Count == 0)
+            {
+                return before;
+            }
+
+            if (after.Visibility != before.Visibility)
+            {
+                RequireVisibility(caller, after);
+            }
+
+            values.RequireQuotas(after, before);
+            if (await registry.WriteAsync((tx, ct) => tx.UpdateImageAsync(after, ct), cancellationToken) is { } saved)
+            {
+                return saved;
+            }
+
+            if (attempt == MostAttempts)
+            {
+                throw new ImageException(ImageError.Conflict, $"Image {id} is being changed by others at the same time; try again.");
+            }
+        }
+    }
 
     /// <summary>Deletes an image and its data.</summary>
-    public Task DeleteAsync(Caller caller, string id, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public async Task DeleteAsync(Caller caller, string id, CancellationToken cancellationToken)
+    {
+        Image image;
+        try
+        {
+            image = await access.FindForAsync(caller, id, PolicyAction.DeleteImage, cancellationToken);
+        }
+        catch (ImageException refusal) when (refusal.Error == ImageError.NotFound)
+        {
+            throw ImageDeletion.NothingToDelete(id);
+        }
+
+        await deletion.DeleteAsync(image.Id, cancellationToken);
+    }
 
     /// <summary>Adds a tag; nothing happens when it is there.</summary>
-    public Task AddTagAsync(Caller caller, string id, string tag, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public Task AddTagAsync(Caller caller, string id, string tag, CancellationToken cancellationToken) =>
+        EditTagsAsync(caller, id, tags => tags.Contains(tag, StringComparer.Ordinal) ? null : [.. tags, tag], cancellationToken);
 
     /// <summary>Removes a tag.</summary>
-    public Task RemoveTagAsync(Caller caller, string id, string tag, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public Task RemoveTagAsync(Caller caller, string id, string tag, CancellationToken cancellationToken) =>
+        EditTagsAsync(
+            caller,
+            id,
+            tags => tags.Contains(tag, StringComparer.Ordinal)
+                ? [.. tags.Where(t => t != tag)]
+                : throw new ImageException(ImageError.NotFound, "The resource could not be found."),
+            cancellationToken);
+
+    private async Task EditTagsAsync(Caller caller, string id, Func<IReadOnlyList<string>, IReadOnlyList<string>?> edit, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var before = await access.FindForAsync(caller, id, PolicyAction.ModifyImage, cancellationToken);
+            if (edit(before.Tags) is not { } tags)
+            {
+                return;
+            }
+
+            var after = values.Set(before, "tags", JsonSerializer.SerializeToElement([.. tags], ValueContext.Default.StringArray));
+            values.RequireQuotas(after, before);
+            if (await registry.WriteAsync((tx, ct) => tx.UpdateImageAsync(after, ct), cancellationToken) is not null)
+            {
+                return;
+            }
+
+            if (attempt == MostAttempts)
+            {
+                throw new ImageException(ImageError.Conflict, $"Image {id} is being changed by others at the same time; try again.");
+            }
+        }
+    }
+
+    private Image Apply(Caller caller, Image image, ImageEdit edit)
+    {
+        var name = edit.Property;
+        if (name == "locations")
+        {
+            throw new ImageException(ImageError.Forbidden, "It's not allowed to add, replace or remove locations if locations are invisible.");
+        }
+
+        if (ImageValues.IsReadOnly(name) || name == "id")
+        {
+            throw ImageValues.ReadOnly(name);
+        }
+
+        if (ImageValues.IsReserved(name))
+        {
+            throw ImageValues.Reserved(name);
+        }
+
+        var isBase = values.IsBase(name);
+        var present = isBase || image.Properties.Any(p => p.Key == name);
+        switch (edit.Operation)
+        {
+            case EditOperation.Remove when isBase:
+                throw new ImageException(ImageError.Forbidden, $"Property {name} may not be removed.");
+            case EditOperation.Remove or EditOperation.Replace when !present:
+                throw new ImageException(ImageError.Conflict, $"Property {name} does not exist.");
+            case EditOperation.Remove:
+                return image with { Properties = [.. image.Properties.Where(p => p.Key != name)] };
+            case EditOperation.Add when present && edit.MustBeNew:
+                throw new ImageException(ImageError.Conflict, $"Property {name} already present.");
+        }
+
+        if (name is "disk_format" or "container_format" && image.Status is not (ImageStatus.Queued or ImageStatus.Importing))
+        {
+            throw new ImageException(ImageError.Forbidden, $"Attribute {name} can be only replaced for a queued image.");
+        }
+
+        // Every operation on the owner is checked, an add too: Glance forgets that one.
+        if (name == "owner" && !caller.IsAdmin)
+        {
+            throw new ImageException(ImageError.Forbidden, "Owner can't be updated by non admin.");
+        }
+
+        return values.Set(image, name, edit.Value);
+    }
+
+    private void RequireVisibility(Caller caller, Image image)
+    {
+        if (image.Visibility == ImageVisibility.Public)
+        {
+            policy.Require(caller, PolicyAction.PublicizeImage, image, isMember: false);
+        }
+        else if (image.Visibility == ImageVisibility.Community)
+        {
+            policy.Require(caller, PolicyAction.CommunitizeImage, image, isMember: false);
+        }
+    }
 }

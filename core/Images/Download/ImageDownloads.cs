@@ -1,6 +1,7 @@
-#pragma warning disable MA0025, CA1822
 using GlanceGateway.Abstractions;
 using GlanceGateway.Registry;
+using GlanceGateway.Stores;
+using Microsoft.Extensions.Logging;
 
 namespace GlanceGateway.Images;
 
@@ -16,7 +17,87 @@ public sealed record ImageData(Image Image, IByteSource Source) : IAsyncDisposab
 /// <summary>Opens the data of images.</summary>
 public sealed class ImageDownloads
 {
+    private readonly ImageAccess access;
+    private readonly PolicyRules policy;
+    private readonly StoreSet stores;
+    private readonly ILogger log;
+
+    internal ImageDownloads(ImageAccess access, PolicyRules policy, StoreSet stores, ILogger<ImageDownloads> log)
+    {
+        this.access = access;
+        this.policy = policy;
+        this.stores = stores;
+        this.log = log;
+    }
+
     /// <summary>Opens the data of an image.</summary>
     /// <returns>Null when it has none: not uploaded yet, or lost in every store.</returns>
-    public Task<ImageData?> OpenAsync(Caller caller, string imageId, CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <exception cref="ImageException">The caller may not read it, or every store that should have it fails.</exception>
+    public async Task<ImageData?> OpenAsync(Caller caller, string imageId, CancellationToken cancellationToken)
+    {
+        var (image, isMember) = await access.FindAsync(caller, imageId, cancellationToken);
+        policy.Require(caller, PolicyAction.DownloadImage, image, isMember);
+        return await OpenAsync(caller, image, cancellationToken);
+    }
+
+    /// <summary>
+    /// Opens the data of an image for the mount: whoever may see the image there may read it, because the operator who mounts it decides
+    /// by file permissions who that is. What the mount's identity may not see stays closed, and so does a deactivated image.
+    /// </summary>
+    /// <returns>Null when it has none.</returns>
+    /// <exception cref="ImageException">The identity may not see it, or every store that should have it fails.</exception>
+    public async Task<ImageData?> OpenMountedAsync(Caller caller, string imageId, CancellationToken cancellationToken) =>
+        await OpenAsync(caller, (await access.FindAsync(caller, imageId, cancellationToken)).Image, cancellationToken);
+
+    private async Task<ImageData?> OpenAsync(Caller caller, Image image, CancellationToken cancellationToken)
+    {
+        if (image.Status == ImageStatus.Deactivated && !caller.IsAdmin)
+        {
+            throw new ImageException(ImageError.Forbidden, "The requested image has been deactivated. Image data download is forbidden.");
+        }
+
+        var failed = false;
+        foreach (var location in image.Locations.OrderByDescending(l => stores.TryGet(l.Store, out var store) ? store.Weight : int.MinValue))
+        {
+            try
+            {
+                if (await OpenAsync(image, location, cancellationToken) is { } data)
+                {
+                    return data;
+                }
+            }
+            catch (StoreException failure)
+            {
+                failed = true;
+                ImageLog.LocationFailed(log, image.Id, location.Store, failure.Message);
+            }
+        }
+
+        return failed ? throw new ImageException(ImageError.Unavailable, $"The data of image {image.Id} cannot be read for now.") : null;
+    }
+
+    private async Task<ImageData?> OpenAsync(Image image, ImageLocation location, CancellationToken cancellationToken)
+    {
+        if (!stores.TryGetDriver(location.Store, out var driver))
+        {
+            throw new StoreException(StoreError.Unavailable, $"The store '{location.Store}' is not available.");
+        }
+
+        var opened = await driver.OpenAsync(location.Url, cancellationToken);
+        if (!opened.IsOk)
+        {
+            ImageLog.LocationFailed(log, image.Id, location.Store, opened.Outcome.ToString());
+            return opened.Outcome == StoreOutcome.Absent
+                ? null
+                : throw new StoreException(StoreError.Unavailable, $"The store answered {opened.Outcome}.", location.Url);
+        }
+
+        if (opened.Value.Length is { } length && length != image.Size)
+        {
+            await opened.Value.DisposeAsync();
+            throw new StoreException(StoreError.Corrupt, $"The object has {length} bytes, the registry says {image.Size}.", location.Url);
+        }
+
+        return new ImageData(image, opened.Value);
+    }
 }

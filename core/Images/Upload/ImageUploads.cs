@@ -1,5 +1,8 @@
-#pragma warning disable MA0025, CA1822
 using System.IO.Pipelines;
+using GlanceGateway.Abstractions;
+using GlanceGateway.Registry;
+using GlanceGateway.Stores;
+using Microsoft.Extensions.Logging;
 
 namespace GlanceGateway.Images;
 
@@ -9,13 +12,187 @@ namespace GlanceGateway.Images;
 /// <param name="StoreId">The store to write to; null for the default.</param>
 public sealed record UploadRequest(PipeReader Body, long? DeclaredSize, string? StoreId);
 
-/// <summary>Writes the data of queued images.</summary>
+/// <summary>
+/// Writes the data of queued images.
+/// </summary>
+/// <remarks>
+/// Three units of work frame a transfer: <b>begin</b> (queued to saving by compare-and-set, lease taken, write intent recorded), the
+/// driver's commit, and <b>register</b> (location, size, hashes, active, intent marked). The client is answered after the third. Dying
+/// between any two leaves an intent whose lease runs out, and <see cref="IntentSweeper"/> undoes the attempt; after the third nothing is
+/// left to undo, only traces to remove.
+/// </remarks>
 public sealed class ImageUploads
 {
+    private readonly ImageRegistry registry;
+    private readonly StoreSet stores;
+    private readonly ImageAccess access;
+    private readonly IntentSweeper sweeper;
+    private readonly ImageOptions options;
+    private readonly TimeProvider time;
+    private readonly ILogger log;
+    private readonly UploadPipeline pipeline;
+
+    internal ImageUploads(
+        ImageRegistry registry, StoreSet stores, ImageAccess access, IntentSweeper sweeper, ImageOptions options, TimeProvider time, ILogger<ImageUploads> log)
+    {
+        this.registry = registry;
+        this.stores = stores;
+        this.access = access;
+        this.sweeper = sweeper;
+        this.options = options;
+        this.time = time;
+        this.log = log;
+        pipeline = new UploadPipeline(options, time);
+    }
+
     /// <summary>Streams data into a store and makes the image active. Whatever ends it early leaves the image queued and no bytes.</summary>
     /// <param name="caller">Who uploads.</param>
     /// <param name="imageId">A queued image.</param>
     /// <param name="request">The data. Nothing of it is read before every check that needs none of it has passed.</param>
     /// <param name="cancellationToken">The client went away, or the gateway stops.</param>
-    public Task UploadAsync(Caller caller, string imageId, UploadRequest request, CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <exception cref="ImageException">Refused; the message says why.</exception>
+    public async Task UploadAsync(Caller caller, string imageId, UploadRequest request, CancellationToken cancellationToken)
+    {
+        var (storeId, driver) = FindStore(request.StoreId);
+        var image = await access.FindForAsync(caller, imageId, PolicyAction.UploadImage, cancellationToken);
+        if (request.DeclaredSize > options.SizeCap)
+        {
+            throw new ImageException(ImageError.TooLarge, $"Image exceeds the maximum allowed size of {options.SizeCap} bytes.");
+        }
+
+        var begun = time.GetTimestamp();
+        var (intent, lease) = await registry.WriteAsync((tx, ct) => BeginAsync(tx, image.Id, storeId, ct), cancellationToken);
+        StoredObject stored;
+        await using (var held = new HeldLease(registry, lease, options.LeaseDuration, (tx, ct) => IsStillSavingAsync(tx, image.Id, ct), time))
+        {
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(held.Lost, cancellationToken);
+            try
+            {
+                var write = new WriteRequest(new WriteAttempt(image.Id, intent.AttemptId), request.DeclaredSize, caller.ProjectId);
+                stored = await TransferAsync(driver, write, request, lease, intent, ending.Token);
+            }
+            catch (Exception failure)
+            {
+                ImageLog.UploadEnded(log, image.Id, storeId, failure.Message);
+                await AbandonAsync(intent, lease);
+                throw Refusal(failure, image.Id, held, cancellationToken);
+            }
+        }
+
+        sweeper.Schedule(intent with { Registered = true });
+        ImageLog.Uploaded(log, image.Id, stored.Size, storeId, time.GetElapsedTime(begun).TotalMilliseconds);
+    }
+
+    private static async Task<bool> IsStillSavingAsync(RegistryTransaction tx, string imageId, CancellationToken cancellationToken) =>
+        await tx.FindImageAsync(imageId, cancellationToken) is { Status: ImageStatus.Saving };
+
+    private static ImageException Vanished(string imageId) =>
+        new(ImageError.Gone, $"Image {imageId} could not be found after upload. The image may have been deleted during the upload; its data was removed.");
+
+    private static Exception Refusal(Exception failure, string imageId, HeldLease held, CancellationToken cancellationToken) => failure switch
+    {
+        StoreException fault => StoreRefusals.Of(fault),
+        LeaseLostException => Vanished(imageId),
+        OperationCanceledException when held.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested => Vanished(imageId),
+        _ => failure,
+    };
+
+    private (string StoreId, IStorageDriver Driver) FindStore(string? storeId)
+    {
+        var store = stores.Default;
+        if (storeId is not null && !stores.TryGet(storeId, out store))
+        {
+            throw new ImageException(ImageError.Invalid, $"Store for identifier {storeId} not found");
+        }
+
+        return stores.TryGetDriver(store.Id, out var driver)
+            ? (store.Id, driver)
+            : throw new ImageException(ImageError.Gone, $"Error in store configuration. Adding images to store '{store.Id}' is disabled.");
+    }
+
+    private async Task<(StoreIntent Intent, Lease Lease)> BeginAsync(RegistryTransaction tx, string imageId, string storeId, CancellationToken cancellationToken)
+    {
+        var image = await tx.FindImageAsync(imageId, cancellationToken) ?? throw ImageAccess.NoSuchImage(imageId);
+        if (image.Status != ImageStatus.Queued)
+        {
+            throw new ImageException(
+                ImageError.Conflict, $"Image status transition from {WireNames.Of(image.Status)} to saving is not allowed");
+        }
+
+        string?[] missing = [image.DiskFormat is null ? "disk_format" : null, image.ContainerFormat is null ? "container_format" : null];
+        if (missing.Any(m => m is not null))
+        {
+            throw new ImageException(
+                ImageError.Invalid, $"Properties {string.Join(", ", missing.Where(m => m is not null))} must be set prior to saving data.");
+        }
+
+        var lease = await tx.TakeLeaseAsync(LeaseNames.OfImage(imageId), options.LeaseDuration, ownToo: false, cancellationToken)
+            ?? throw new ImageException(ImageError.Conflict, $"Another operation works on the data of image {imageId}.");
+        var intent = new StoreIntent(
+            Guid.NewGuid().ToString("N"), IntentKind.Write, imageId, storeId, Url: null, lease.Name, Registered: false, tx.Now);
+        await tx.InsertIntentAsync(intent, cancellationToken);
+        await tx.UpdateImageAsync(image with { Status = ImageStatus.Saving }, cancellationToken);
+        return (intent, lease);
+    }
+
+    private async Task<StoredObject> TransferAsync(
+        IStorageDriver driver, WriteRequest write, UploadRequest request, Lease lease, StoreIntent intent, CancellationToken cancellationToken)
+    {
+        var opened = await driver.BeginWriteAsync(write, cancellationToken);
+        await using var writer = opened.IsOk ? opened.Value : throw StoreRefusals.Of(opened.Outcome);
+        var data = await pipeline.RunAsync(request.Body, request.DeclaredSize, writer, cancellationToken);
+        var committed = await writer.CommitAsync(cancellationToken);
+        var stored = committed.IsOk ? committed.Value : throw StoreRefusals.Of(committed.Outcome);
+        if (stored.Size != data.Size)
+        {
+            throw new StoreException(StoreError.Corrupt, $"The store committed {stored.Size} bytes of {data.Size}.", stored.Location);
+        }
+
+        // Not cancellable: from here on only the registry decides whether the upload happened.
+        await registry.WriteAsync((tx, ct) => RegisterAsync(tx, write.Attempt, data, stored, lease, intent, ct), CancellationToken.None);
+        return stored;
+    }
+
+    private static async Task<bool> RegisterAsync(
+        RegistryTransaction tx, WriteAttempt attempt, UploadedData data, StoredObject stored, Lease lease, StoreIntent intent, CancellationToken cancellationToken)
+    {
+        await tx.RequireLeaseAsync(lease, cancellationToken);
+        if (await tx.FindImageAsync(attempt.ImageId, cancellationToken) is not { Status: ImageStatus.Saving } image)
+        {
+            throw Vanished(attempt.ImageId);
+        }
+
+        await tx.AddLocationAsync(
+            image.Id, new ImageLocation(0, intent.Store, stored.Location, stored.Metadata), cancellationToken);
+        var active = image with
+        {
+            Status = ImageStatus.Active,
+            Size = data.Size,
+            VirtualSize = image.DiskFormat == "raw" && data.Size > 0 ? data.Size : null,
+            Checksum = data.Md5,
+            HashAlgorithm = "sha512",
+            HashValue = data.Sha512,
+        };
+        _ = await tx.UpdateImageAsync(active, cancellationToken) ?? throw Vanished(attempt.ImageId);
+        await tx.RegisterIntentAsync(intent.AttemptId, cancellationToken);
+        await tx.ReleaseLeaseAsync(lease, cancellationToken);
+        return true;
+    }
+
+    /// <summary>Undoes the attempt. What cannot be undone now is left to the sweeper.</summary>
+    private async Task AbandonAsync(StoreIntent intent, Lease lease)
+    {
+        try
+        {
+            await sweeper.AbandonAsync(intent, lease, CancellationToken.None);
+        }
+        catch (LeaseLostException)
+        {
+            // Another gateway has taken the work over, and cleans up.
+        }
+        catch (Exception failure)
+        {
+            ImageLog.SweepFailed(log, intent.Kind, intent.ImageId, intent.Store, failure.Message);
+        }
+    }
 }

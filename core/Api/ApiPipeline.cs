@@ -1,0 +1,94 @@
+using System.Text;
+using GlanceGateway.Api.V2;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+
+namespace GlanceGateway.Api;
+
+/// <summary>The way of a request: health check, version, route, identity, handler. Discovery needs no identity.</summary>
+internal sealed class ApiPipeline(ApiOptions options, RequestFrame frame, ICallerSource callers, V2Routes v2)
+{
+    private readonly RouteTable routes = v2.Build();
+
+    /// <summary>Answers a request.</summary>
+    public Task RunAsync(HttpContext http) => frame.RunAsync(http, DispatchAsync);
+
+    private async Task DispatchAsync(HttpContext http)
+    {
+        var path = RequestPath.Split(http);
+        if (path is ["healthcheck"])
+        {
+            await WriteHealthAsync(http);
+            return;
+        }
+
+        var baseUrl = BaseUrl.Of(http, options);
+        var destination = VersionNegotiation.Find(path, http.Request.Headers.Accept, out var rest);
+        if (destination != Destination.V2)
+        {
+            var anonymous = new ApiCall(http, Images.Caller.Gateway, [], baseUrl);
+            var status = destination == Destination.Versions ? StatusCodes.Status200OK : StatusCodes.Status300MultipleChoices;
+            await anonymous.WriteJsonAsync(status, w => VersionList.Write(w, baseUrl));
+            return;
+        }
+
+        var match = rest is null ? null : routes.Match(rest);
+        if (match is not null && HttpMethods.IsOptions(http.Request.Method))
+        {
+            http.Response.StatusCode = StatusCodes.Status200OK;
+            http.Response.ContentLength = 0;
+            return;
+        }
+
+        var caller = await callers.IdentifyAsync(http, http.RequestAborted)
+            ?? throw new ApiException(401) { Header = callers.Challenge is { } challenge ? ("WWW-Authenticate", challenge) : null };
+        if (rest is null)
+        {
+            http.Response.Redirect(baseUrl + "/v2/");
+            return;
+        }
+
+        var route = Select(match, http.Request.Method);
+        ApplyBodyRule(http, route.Body);
+        await route.Handler(new ApiCall(http, caller, match!.Places, baseUrl));
+    }
+
+    private static Route Select(RouteMatch? match, string method)
+    {
+        if (match is null)
+            throw new ApiException(RouteTable.IsUsual(method) ? 404 : 501);
+        return match.Find(method)
+            ?? throw new ApiException(405, $"The method {method} is not allowed for this resource.") { Header = ("Allow", match.Allow) };
+    }
+
+    private void ApplyBodyRule(HttpContext http, BodyRule rule)
+    {
+        switch (rule)
+        {
+            case BodyRule.Refused when ApiCall.HasBody(http.Request):
+                throw new ApiException(400, "A body is not expected with this request.");
+            case BodyRule.Json:
+                if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } json)
+                    json.MaxRequestBodySize = options.MaxJsonBodyBytes;
+                break;
+            case BodyRule.Data:
+                // The limits of the server are for pages: an image has its own size limit, and a sender may pause.
+                if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } data)
+                    data.MaxRequestBodySize = null;
+                if (http.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
+                    rate.MinDataRate = null;
+                break;
+        }
+    }
+
+    private async Task WriteHealthAsync(HttpContext http)
+    {
+        var disabled = options.HealthcheckDisableFile is { } file && File.Exists(file);
+        http.Response.StatusCode = disabled ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
+        http.Response.ContentType = "text/plain; charset=UTF-8";
+        var body = Encoding.ASCII.GetBytes(disabled ? "DISABLED BY FILE" : "OK");
+        http.Response.ContentLength = body.Length;
+        await http.Response.Body.WriteAsync(body, http.RequestAborted);
+    }
+}

@@ -1,0 +1,43 @@
+using GlanceGateway.Api.V2;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+
+namespace GlanceGateway.Api;
+
+/// <summary>The OpenStack Images API over HTTP.</summary>
+public static class ImagesApi
+{
+    /// <summary>Adds what the API is made of. The rules of images (<c>ImageCatalog</c>, <c>ImageUploads</c>, <c>ImageDownloads</c>,
+    /// <c>ImageMembers</c>, <c>StoreListing</c>, <c>ImageSchema</c>, <c>ImageOptions</c>) are the application's to add. An
+    /// <see cref="ICallerSource"/> that is there already stays.</summary>
+    public static IServiceCollection AddImagesApi(this IServiceCollection services, ApiOptions options)
+    {
+        services.AddSingleton(options);
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<ICallerSource>(s => options.Identity switch
+        {
+            IdentityMode.Headers => new ProxyCallers(options.TrustedProxies, Logger(s)),
+            _ => new SingleProjectCallers(options.ProjectId),
+        });
+        services.AddSingleton<ImageHandlers>();
+        services.AddSingleton<UploadHandler>();
+        services.AddSingleton(s => ActivatorUtilities.CreateInstance<DownloadHandler>(s, Logger(s)));
+        services.AddSingleton<TagHandlers>();
+        services.AddSingleton<MemberHandlers>();
+        services.AddSingleton<SchemaHandlers>();
+        services.AddSingleton<InfoHandlers>();
+        services.AddSingleton<V2Routes>();
+        services.AddSingleton(s => ActivatorUtilities.CreateInstance<RequestFrame>(s, Logger(s)));
+        services.AddSingleton<ApiPipeline>();
+        return services;
+    }
+
+    /// <summary>Serves the API on every path that no other endpoint takes: a path without a known version is answered with the version list.</summary>
+    public static IEndpointConventionBuilder MapImagesApi(this IEndpointRouteBuilder endpoints) =>
+        endpoints.MapFallback("{**path}", endpoints.ServiceProvider.GetRequiredService<ApiPipeline>().RunAsync).WithDisplayName("Images API");
+
+    private static ILogger Logger(IServiceProvider services) => services.GetRequiredService<ILoggerFactory>().CreateLogger("GlanceGateway.Api");
+}

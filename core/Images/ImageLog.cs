@@ -1,0 +1,26 @@
+using GlanceGateway.Registry;
+using Microsoft.Extensions.Logging;
+
+namespace GlanceGateway.Images;
+
+/// <summary>Every log line of this project.</summary>
+internal static partial class ImageLog
+{
+    [LoggerMessage(Level = LogLevel.Information, Message = "Image {ImageId}: {Bytes} bytes stored in {Store} in {Milliseconds} ms.")]
+    public static partial void Uploaded(ILogger log, string imageId, long bytes, string store, double milliseconds);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Image {ImageId}: the upload to {Store} ended early: {Reason}")]
+    public static partial void UploadEnded(ILogger log, string imageId, string store, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Taking over an unfinished {Kind} of image {ImageId} in store {Store}.")]
+    public static partial void Sweeping(ILogger log, IntentKind kind, string imageId, string store);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "An unfinished {Kind} of image {ImageId} in store {Store} could not be cleaned up yet: {Reason}")]
+    public static partial void SweepFailed(ILogger log, IntentKind kind, string imageId, string store, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Looking for unfinished work failed and is tried again: {Reason}")]
+    public static partial void SweepRoundFailed(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: its data in store {Store} could not be opened: {Reason}")]
+    public static partial void LocationFailed(ILogger log, string imageId, string store, string reason);
+}

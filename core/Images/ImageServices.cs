@@ -1,0 +1,55 @@
+using GlanceGateway.Registry;
+using GlanceGateway.Stores;
+using Microsoft.Extensions.Logging;
+
+namespace GlanceGateway.Images;
+
+/// <summary>Every service of this project over one registry and one set of stores. Disposes neither.</summary>
+public sealed class ImageServices : IAsyncDisposable
+{
+    /// <summary>Puts the services together.</summary>
+    public ImageServices(ImageRegistry registry, StoreSet stores, ImageOptions options, TimeProvider time, ILoggerFactory loggers)
+    {
+        Options = options;
+        Schema = new ImageSchema(options);
+        var policy = new PolicyRules();
+        var access = new ImageAccess(registry, policy);
+        Sweeper = new IntentSweeper(registry, stores, options, time, loggers.CreateLogger<IntentSweeper>());
+        Catalog = new ImageCatalog(registry, policy, access, new ImageValues(Schema, options), new ImageDeletion(registry, stores, options, time));
+        Members = new ImageMembers(registry, policy, access, options);
+        Uploads = new ImageUploads(registry, stores, access, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
+        Downloads = new ImageDownloads(access, policy, stores, loggers.CreateLogger<ImageDownloads>());
+        Stores = new StoreListing(stores);
+        Changes = new ImageChanges(registry, Catalog);
+    }
+
+    /// <summary>Limits and formats.</summary>
+    public ImageOptions Options { get; }
+
+    /// <summary>The attributes of images.</summary>
+    public ImageSchema Schema { get; }
+
+    /// <summary>Images as records.</summary>
+    public ImageCatalog Catalog { get; }
+
+    /// <summary>With whom images are shared.</summary>
+    public ImageMembers Members { get; }
+
+    /// <summary>Writing data.</summary>
+    public ImageUploads Uploads { get; }
+
+    /// <summary>Reading data.</summary>
+    public ImageDownloads Downloads { get; }
+
+    /// <summary>Which stores there are.</summary>
+    public StoreListing Stores { get; }
+
+    /// <summary>What changed.</summary>
+    public ImageChanges Changes { get; }
+
+    /// <summary>Cleans up behind what ended early.</summary>
+    public IntentSweeper Sweeper { get; }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => Sweeper.DisposeAsync();
+}

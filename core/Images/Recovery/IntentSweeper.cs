@@ -1,0 +1,223 @@
+using System.Threading.Channels;
+using GlanceGateway.Abstractions;
+using GlanceGateway.Registry;
+using GlanceGateway.Stores;
+using Microsoft.Extensions.Logging;
+
+namespace GlanceGateway.Images;
+
+/// <summary>
+/// Brings stores and registry back into agreement after a transfer or deletion, whether it ended well, failed, or died with its gateway.
+/// </summary>
+/// <remarks>
+/// Before a store is touched the registry holds an intent. This class is the only one that ends an intent:
+/// <list type="bullet">
+/// <item>a write that the registry has recorded: the attempt's traces go, the object stays. No lease is needed, both steps are idempotent;</item>
+/// <item>a write that it has not: the attempt's bytes go, and an image still <c>saving</c> is queued again;</item>
+/// <item>a deletion: it is carried out, because the user asked for it and part of it may have happened.</item>
+/// </list>
+/// Unfinished work is taken over only under its lease: after it expired, or at start when it was this instance's own. Bytes that no intent
+/// names are never touched. A step that fails is tried again on the next round; nothing is forgotten before it worked.
+/// </remarks>
+public sealed class IntentSweeper : IAsyncDisposable
+{
+    private readonly ImageRegistry registry;
+    private readonly StoreSet stores;
+    private readonly ImageOptions options;
+    private readonly TimeProvider time;
+    private readonly ILogger log;
+    private readonly Channel<StoreIntent> finished = Channel.CreateUnbounded<StoreIntent>(new() { SingleReader = true });
+    private readonly CancellationTokenSource stopping = new();
+    private Task running = Task.CompletedTask;
+
+    internal IntentSweeper(ImageRegistry registry, StoreSet stores, ImageOptions options, TimeProvider time, ILogger<IntentSweeper> log)
+    {
+        this.registry = registry;
+        this.stores = stores;
+        this.options = options;
+        this.time = time;
+        this.log = log;
+    }
+
+    /// <summary>Cleans up behind this instance's earlier life and behind dead gateways, then keeps doing so until disposed.</summary>
+    /// <param name="cancellationToken">Ends the first round, not those that follow.</param>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await SweepAsync(ownToo: true, cancellationToken);
+        running = Task.WhenAll(Task.Run(RunAsync, CancellationToken.None), Task.Run(SettleFinishedAsync, CancellationToken.None));
+    }
+
+    /// <summary>Hands over a write that the registry has recorded; its traces are removed soon.</summary>
+    internal void Schedule(StoreIntent registered) => finished.Writer.TryWrite(registered);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        finished.Writer.TryComplete();
+        await stopping.CancelAsync();
+        await running;
+        stopping.Dispose();
+    }
+
+    /// <summary>One round over the dead intents.</summary>
+    internal async Task SweepAsync(bool ownToo, CancellationToken cancellationToken)
+    {
+        foreach (var intent in await registry.ListDeadIntentsAsync(ownToo, cancellationToken))
+        {
+            try
+            {
+                await EndAsync(intent, ownToo, cancellationToken);
+            }
+            catch (Exception failure) when (failure is not OperationCanceledException)
+            {
+                ImageLog.SweepFailed(log, intent.Kind, intent.ImageId, intent.Store, failure.Message);
+            }
+        }
+    }
+
+    /// <summary>Ends an unfinished write under a lease that the caller holds.</summary>
+    /// <returns>False when the store could not be cleaned now; the intent stays, the image is queued again all the same.</returns>
+    internal async Task<bool> AbandonAsync(StoreIntent intent, Lease lease, CancellationToken cancellationToken)
+    {
+        // If the registering commit went through although its caller saw a failure, the lease is gone: then nothing may be undone.
+        await registry.WriteAsync(
+            async (tx, ct) =>
+            {
+                await tx.RequireLeaseAsync(lease, ct);
+                return true;
+            },
+            cancellationToken);
+        var clean = false;
+        try
+        {
+            if (stores.TryGetDriver(intent.Store, out var driver))
+            {
+                await driver.SettleAsync(new WriteAttempt(intent.ImageId, intent.AttemptId), keepCommitted: false, cancellationToken);
+                clean = true;
+            }
+        }
+        catch (StoreException failure)
+        {
+            ImageLog.SweepFailed(log, intent.Kind, intent.ImageId, intent.Store, failure.Message);
+        }
+
+        await registry.WriteAsync(
+            async (tx, ct) =>
+            {
+                await tx.RequireLeaseAsync(lease, ct);
+                if (await tx.FindImageAsync(intent.ImageId, ct) is { Status: ImageStatus.Saving } image)
+                {
+                    await tx.UpdateImageAsync(image with { Status = ImageStatus.Queued, Size = null, VirtualSize = null }, ct);
+                }
+
+                if (clean)
+                {
+                    await tx.RemoveIntentAsync(intent.AttemptId, ct);
+                }
+
+                await tx.ReleaseLeaseAsync(lease, ct);
+                return true;
+            },
+            cancellationToken);
+        return clean;
+    }
+
+    private async Task EndAsync(StoreIntent intent, bool ownToo, CancellationToken cancellationToken)
+    {
+        if (intent.Registered)
+        {
+            await SettleAsync(intent, cancellationToken);
+            return;
+        }
+
+        if (await registry.WriteAsync((tx, ct) => tx.TakeLeaseAsync(intent.LeaseName, options.LeaseDuration, ownToo, ct), cancellationToken) is not { } lease)
+        {
+            return;
+        }
+
+        ImageLog.Sweeping(log, intent.Kind, intent.ImageId, intent.Store);
+        if (intent.Kind == IntentKind.Write)
+        {
+            await AbandonAsync(intent, lease, cancellationToken);
+        }
+        else
+        {
+            await FinishDeletionAsync(intent, lease, cancellationToken);
+        }
+    }
+
+    private async Task FinishDeletionAsync(StoreIntent intent, Lease lease, CancellationToken cancellationToken)
+    {
+        if (!stores.TryGetDriver(intent.Store, out var driver))
+        {
+            return;
+        }
+
+        var outcome = await driver.DeleteAsync(intent.Url!, cancellationToken);
+        await registry.WriteAsync(
+            async (tx, ct) =>
+            {
+                await tx.RequireLeaseAsync(lease, ct);
+                if (outcome is StoreOutcome.Ok or StoreOutcome.Absent)
+                {
+                    await tx.DeleteImageAsync(intent.ImageId, ct);
+                }
+
+                await tx.RemoveIntentAsync(intent.AttemptId, ct);
+                await tx.ReleaseLeaseAsync(lease, ct);
+                return true;
+            },
+            cancellationToken);
+    }
+
+    private async Task SettleAsync(StoreIntent intent, CancellationToken cancellationToken)
+    {
+        if (stores.TryGetDriver(intent.Store, out var driver))
+        {
+            await driver.SettleAsync(new WriteAttempt(intent.ImageId, intent.AttemptId), keepCommitted: true, cancellationToken);
+            await registry.WriteAsync(
+                async (tx, ct) =>
+                {
+                    await tx.RemoveIntentAsync(intent.AttemptId, ct);
+                    return true;
+                },
+                cancellationToken);
+        }
+    }
+
+    private async Task SettleFinishedAsync()
+    {
+        // Runs to the end of the channel even when stopping: what was acknowledged is also tidied, and what is not is swept at the next start.
+        await foreach (var intent in finished.Reader.ReadAllAsync())
+        {
+            try
+            {
+                await SettleAsync(intent, CancellationToken.None);
+            }
+            catch (Exception failure)
+            {
+                ImageLog.SweepFailed(log, intent.Kind, intent.ImageId, intent.Store, failure.Message);
+            }
+        }
+    }
+
+    private async Task RunAsync()
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await Task.Delay(options.LeaseDuration / 2, time, stopping.Token);
+                await SweepAsync(ownToo: false, stopping.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            catch (Exception failure)
+            {
+                ImageLog.SweepRoundFailed(log, failure.Message);
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+using Microsoft.Extensions.Logging;
+
+namespace GlanceGateway.Registry.Database;
+
+internal static partial class RegistryLog
+{
+    [LoggerMessage(1, LogLevel.Information, "Registry {File}: copied to {Copy} before its schema changes from {From} to {To}")]
+    public static partial void Copied(ILogger logger, string file, string copy, int from, int to);
+
+    [LoggerMessage(2, LogLevel.Information, "Registry {File}: schema {Version} is in place")]
+    public static partial void Migrated(ILogger logger, string file, int version);
+
+    [LoggerMessage(3, LogLevel.Error, "A commit failed; {Units} units of work were not written")]
+    public static partial void GroupFailed(ILogger logger, int units, Exception exception);
+
+    [LoggerMessage(4, LogLevel.Error, "A failed transaction could not be rolled back")]
+    public static partial void RollbackFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(5, LogLevel.Debug, "Schema migration: {Message}")]
+    public static partial void MigrationStep(ILogger logger, string message);
+}

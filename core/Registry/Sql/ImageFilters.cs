@@ -1,0 +1,117 @@
+using Dapper;
+
+namespace GlanceGateway.Registry.Sql;
+
+/// <summary>The conditions of a query on <c>images i</c> that have nothing to do with who looks. Values become parameters.</summary>
+internal static class ImageFilters
+{
+    /// <summary>The column as SQL.</summary>
+    public static string Expression(ImageColumn column) => column switch
+    {
+        ImageColumn.Id => "i.id",
+        ImageColumn.Name => "i.name",
+        ImageColumn.Status => "i.status",
+        ImageColumn.DiskFormat => "i.disk_format",
+        ImageColumn.ContainerFormat => "i.container_format",
+        ImageColumn.Size => "i.size",
+        ImageColumn.VirtualSize => "i.virtual_size",
+        ImageColumn.MinDisk => "i.min_disk",
+        ImageColumn.MinRam => "i.min_ram",
+        ImageColumn.Owner => "i.owner",
+        ImageColumn.Checksum => "i.checksum",
+        ImageColumn.HashAlgorithm => "i.hash_algorithm",
+        ImageColumn.HashValue => "i.hash_value",
+        ImageColumn.CreatedAt => "i.created_at",
+        ImageColumn.UpdatedAt => "i.updated_at",
+        _ => throw new ArgumentOutOfRangeException(nameof(column), column, "no such column"),
+    };
+
+    /// <param name="query">The query.</param>
+    /// <param name="firstTagToo">False when the first tag is what the images are found by.</param>
+    /// <param name="parameters">Takes the values.</param>
+    public static List<string> Conditions(ImageQuery query, bool firstTagToo, DynamicParameters parameters)
+    {
+        var conditions = new List<string>();
+        if (query.Protected is { } isProtected)
+        {
+            parameters.Add("protected", isProtected ? 1 : 0);
+            conditions.Add("i.protected = @protected");
+        }
+
+        for (var index = 0; index < query.Filters.Count; index++)
+            conditions.AddRange(Condition(query.Filters[index], $"filter{index}", parameters));
+
+        for (var index = 0; index < query.Properties.Count; index++)
+        {
+            parameters.Add($"property{index}", query.Properties[index].Key);
+            parameters.Add($"value{index}", query.Properties[index].Value);
+
+            // A property without a value is shown as the empty text, so it is found by it.
+            conditions.Add(
+                $"EXISTS (SELECT 1 FROM image_properties p WHERE p.image_id = i.id AND p.name = @property{index} AND COALESCE(p.value, '') = @value{index})");
+        }
+
+        for (var index = 0; index < query.Tags.Count; index++)
+        {
+            parameters.Add($"tag{index}", query.Tags[index]);
+            if (index > 0 || firstTagToo)
+                conditions.Add($"EXISTS (SELECT 1 FROM image_tags t WHERE t.image_id = i.id AND t.tag = @tag{index})");
+        }
+
+        return conditions;
+    }
+
+    /// <summary>Whether a query asks for a status by name.</summary>
+    public static bool Names(ImageQuery query, ImageStatus status) => query.Filters.Any(filter =>
+        filter is { Column: ImageColumn.Status, Comparison: Comparison.Equal or Comparison.In } &&
+        filter.Values.Any(value => Value(filter.Column, value).Equals(Words.Of(status))));
+
+    private static IEnumerable<string> Condition(ImageFilter filter, string name, DynamicParameters parameters)
+    {
+        var column = Expression(filter.Column);
+        if (filter.Comparison == Comparison.In)
+        {
+            var names = new List<string>(filter.Values.Count);
+            foreach (var value in filter.Values)
+            {
+                names.Add($"@{name}_{names.Count}");
+                parameters.Add($"{name}_{names.Count - 1}", Value(filter.Column, value));
+            }
+
+            yield return names.Count == 0 ? "1 = 0" : $"{column} IN ({string.Join(", ", names)})";
+            yield break;
+        }
+
+        if (filter.Values.Count != 1)
+            throw new ArgumentException($"A comparison with {filter.Column} takes one value, not {filter.Values.Count}.", nameof(filter));
+        parameters.Add(name, Value(filter.Column, filter.Values[0]));
+        yield return filter.Comparison switch
+        {
+            Comparison.Equal => $"{column} = @{name}",
+            Comparison.NotEqual => $"{column} IS DISTINCT FROM @{name}",
+            Comparison.Greater => $"{column} > @{name}",
+            Comparison.GreaterOrEqual => $"{column} >= @{name}",
+            Comparison.Less => $"{column} < @{name}",
+            Comparison.LessOrEqual => $"{column} <= @{name}",
+            _ => throw new ArgumentOutOfRangeException(nameof(filter), filter.Comparison, "no such comparison"),
+        };
+
+        // Says to the database that the indexes by name hold the answer.
+        if (filter is { Column: ImageColumn.Name, Comparison: Comparison.Equal })
+            yield return $"i.sort_name = @{name}";
+    }
+
+    private static object Value(ImageColumn column, object value) => (column, value) switch
+    {
+        (ImageColumn.Size or ImageColumn.VirtualSize or ImageColumn.MinDisk or ImageColumn.MinRam, long or int) => value,
+        (ImageColumn.Size or ImageColumn.VirtualSize or ImageColumn.MinDisk or ImageColumn.MinRam, _) => throw Wrong(column, value),
+        (ImageColumn.CreatedAt or ImageColumn.UpdatedAt, DateTimeOffset time) => Words.Of(time),
+        (ImageColumn.CreatedAt or ImageColumn.UpdatedAt, _) => throw Wrong(column, value),
+        (ImageColumn.Status, ImageStatus status) => Words.Of(status),
+        (_, string) => value,
+        _ => throw Wrong(column, value),
+    };
+
+    private static ArgumentException Wrong(ImageColumn column, object value) =>
+        new($"{column} cannot be compared with a {value.GetType().Name}.", nameof(value));
+}

@@ -1,0 +1,69 @@
+using Dapper;
+
+namespace GlanceGateway.Registry.Sql;
+
+/// <summary>
+/// The total order of a list: the sort keys, then created_at and id in the direction of the first. Nulls sort as empty text or zero, so that a
+/// page can start after any image by comparing values.
+/// </summary>
+internal sealed class ImageOrder
+{
+    private readonly List<(string Expression, bool Descending)> _terms = [];
+
+    public ImageOrder(IReadOnlyList<ImageSort> sort)
+    {
+        var descending = sort.Count == 0 || sort[0].Descending;
+        var tieBreakers = new[] { new ImageSort(ImageColumn.CreatedAt, descending), new ImageSort(ImageColumn.Id, descending) };
+        foreach (var (column, down) in sort.Concat(tieBreakers).DistinctBy(key => key.Column))
+        {
+            _terms.Add((SortExpression(column), down));
+            if (column == ImageColumn.Id)
+                break; // nothing is equal beyond the id
+        }
+    }
+
+    /// <summary>The values of the order under the names k0, k1…, from <c>images i</c>.</summary>
+    public string Keys => string.Join(", ", _terms.Select((term, index) => $"{term.Expression} AS k{index}"));
+
+    /// <summary>ORDER BY over <see cref="Keys"/>.</summary>
+    public string OverKeys => string.Join(", ", _terms.Select((term, index) => $"k{index}{Direction(term.Descending)}"));
+
+    /// <summary>ORDER BY over <c>images i</c>, in the words of the indexes.</summary>
+    public string OverImages => string.Join(", ", _terms.Select(term => term.Expression + Direction(term.Descending)));
+
+    /// <summary>The condition on <c>images i</c> to come after an image, and the parameters it needs.</summary>
+    /// <param name="marker">The image's values of <see cref="Keys"/>.</param>
+    /// <param name="parameters">Takes the values.</param>
+    public string After(IReadOnlyList<object> marker, DynamicParameters parameters)
+    {
+        for (var index = 0; index < _terms.Count; index++)
+            parameters.Add($"after{index}", marker[index]);
+
+        // One comparison of whole rows lets the database start in the middle of an index; it can only be had when all keys run the same way.
+        if (_terms.TrueForAll(term => term.Descending == _terms[0].Descending))
+        {
+            var values = string.Join(", ", _terms.Select((_, index) => $"@after{index}"));
+            return $"({string.Join(", ", _terms.Select(term => term.Expression))}) {Past(_terms[0].Descending)} ({values})";
+        }
+
+        var alternatives = _terms.Select((last, count) =>
+        {
+            var equal = _terms.Take(count).Select((term, index) => $"{term.Expression} = @after{index} AND ");
+            return $"{string.Concat(equal)}{last.Expression} {Past(last.Descending)} @after{count}";
+        });
+        return $"({string.Join(" OR ", alternatives)})";
+    }
+
+    private static string Direction(bool descending) => descending ? " DESC" : "";
+
+    private static string Past(bool descending) => descending ? "<" : ">";
+
+    private static string SortExpression(ImageColumn column) => column switch
+    {
+        ImageColumn.Name => "i.sort_name",
+        ImageColumn.Id or ImageColumn.Status or ImageColumn.MinDisk or ImageColumn.MinRam or ImageColumn.CreatedAt or ImageColumn.UpdatedAt =>
+            ImageFilters.Expression(column),
+        ImageColumn.Size or ImageColumn.VirtualSize => $"COALESCE({ImageFilters.Expression(column)}, 0)",
+        _ => $"COALESCE({ImageFilters.Expression(column)}, '')",
+    };
+}

@@ -1,0 +1,17 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace GlanceGateway.Registry.Sql;
+
+/// <summary>Location metadata as a JSON object in a column.</summary>
+internal static partial class LocationMetadata
+{
+    public static string Write(IReadOnlyDictionary<string, string> metadata) =>
+        JsonSerializer.Serialize(new Dictionary<string, string>(metadata), MetadataJson.Default.DictionaryStringString);
+
+    public static IReadOnlyDictionary<string, string> Read(string json) =>
+        JsonSerializer.Deserialize(json, MetadataJson.Default.DictionaryStringString) ?? [];
+
+    [JsonSerializable(typeof(Dictionary<string, string>))]
+    private sealed partial class MetadataJson : JsonSerializerContext;
+}

@@ -1,0 +1,193 @@
+namespace GlanceGateway.Registry.Sql;
+
+// What Dapper fills. The types are those that both databases hand out for the columns, so nothing is converted on the way.
+
+internal sealed class ImageRow
+{
+    /// <summary>The columns under the names of the properties, from <c>images i</c>.</summary>
+    public const string Columns = """
+        i.id AS Id, i.name AS Name, i.status AS Status, i.visibility AS Visibility, i.owner AS Owner, i.disk_format AS DiskFormat,
+        i.container_format AS ContainerFormat, i.size AS Size, i.virtual_size AS VirtualSize, i.checksum AS Checksum,
+        i.hash_algorithm AS HashAlgorithm, i.hash_value AS HashValue, i.min_disk AS MinDisk, i.min_ram AS MinRam,
+        i.protected AS Protected, i.hidden AS Hidden, i.created_at AS CreatedAt, i.updated_at AS UpdatedAt, i.version AS Version
+        """;
+
+    public required string Id { get; init; }
+
+    public string? Name { get; init; }
+
+    public required string Status { get; init; }
+
+    public required string Visibility { get; init; }
+
+    public string? Owner { get; init; }
+
+    public string? DiskFormat { get; init; }
+
+    public string? ContainerFormat { get; init; }
+
+    public long? Size { get; init; }
+
+    public long? VirtualSize { get; init; }
+
+    public string? Checksum { get; init; }
+
+    public string? HashAlgorithm { get; init; }
+
+    public string? HashValue { get; init; }
+
+    public long MinDisk { get; init; }
+
+    public long MinRam { get; init; }
+
+    public long Protected { get; init; }
+
+    public long Hidden { get; init; }
+
+    public long CreatedAt { get; init; }
+
+    public long UpdatedAt { get; init; }
+
+    public long Version { get; init; }
+
+    public static ImageRow Of(Image image, DateTimeOffset now) => new()
+    {
+        Id = image.Id,
+        Name = image.Name,
+        Status = Words.Of(image.Status),
+        Visibility = Words.Of(image.Visibility),
+        Owner = image.Owner,
+        DiskFormat = image.DiskFormat,
+        ContainerFormat = image.ContainerFormat,
+        Size = image.Size,
+        VirtualSize = image.VirtualSize,
+        Checksum = image.Checksum,
+        HashAlgorithm = image.HashAlgorithm,
+        HashValue = image.HashValue,
+        MinDisk = image.MinDisk,
+        MinRam = image.MinRam,
+        Protected = image.Protected ? 1 : 0,
+        Hidden = image.Hidden ? 1 : 0,
+        CreatedAt = Words.Of(now),
+        UpdatedAt = Words.Of(now),
+        Version = image.Version,
+    };
+
+    public Image ToImage() => new()
+    {
+        Id = Id,
+        Name = Name,
+        Status = Words.Status(Status),
+        Visibility = Words.Visibility(Visibility),
+        Owner = Owner,
+        DiskFormat = DiskFormat,
+        ContainerFormat = ContainerFormat,
+        Size = Size,
+        VirtualSize = VirtualSize,
+        Checksum = Checksum,
+        HashAlgorithm = HashAlgorithm,
+        HashValue = HashValue,
+        MinDisk = (int)MinDisk,
+        MinRam = (int)MinRam,
+        Protected = Protected != 0,
+        Hidden = Hidden != 0,
+        CreatedAt = Words.Time(CreatedAt),
+        UpdatedAt = Words.Time(UpdatedAt),
+        Version = Version,
+    };
+}
+
+internal sealed class PropertyRow
+{
+    public required string ImageId { get; init; }
+
+    public required string Name { get; init; }
+
+    public string? Value { get; init; }
+
+    public long Position { get; init; }
+}
+
+internal sealed class TagRow
+{
+    public required string ImageId { get; init; }
+
+    public required string Tag { get; init; }
+
+    public long Position { get; init; }
+}
+
+internal sealed class LocationRow
+{
+    public required string ImageId { get; init; }
+
+    public long Id { get; init; }
+
+    public required string Store { get; init; }
+
+    public required string Url { get; init; }
+
+    public required string Metadata { get; init; }
+}
+
+internal sealed class MemberRow
+{
+    /// <summary>The columns under the names of the properties.</summary>
+    public const string Columns = "image_id AS ImageId, member_id AS MemberId, status AS Status, created_at AS CreatedAt, updated_at AS UpdatedAt";
+
+    public required string ImageId { get; init; }
+
+    public required string MemberId { get; init; }
+
+    public required string Status { get; init; }
+
+    public long CreatedAt { get; init; }
+
+    public long UpdatedAt { get; init; }
+
+    public ImageMember ToMember() => new(ImageId, MemberId, Words.Member(Status), Words.Time(CreatedAt), Words.Time(UpdatedAt));
+}
+
+internal sealed class LeaseRow
+{
+    public long Epoch { get; init; }
+
+    public required string Owner { get; init; }
+
+    public long ExpiresAt { get; init; }
+}
+
+internal sealed class IntentRow
+{
+    public required string AttemptId { get; init; }
+
+    public required string Kind { get; init; }
+
+    public required string ImageId { get; init; }
+
+    public required string Store { get; init; }
+
+    public string? Url { get; init; }
+
+    public required string LeaseName { get; init; }
+
+    public long Registered { get; init; }
+
+    public long CreatedAt { get; init; }
+
+    public StoreIntent ToIntent() =>
+        new(AttemptId, Words.Intent(Kind), ImageId, Store, Url, LeaseName, Registered != 0, Words.Time(CreatedAt));
+}
+
+internal sealed class ChangeRow
+{
+    public long Sequence { get; init; }
+
+    public required string ImageId { get; init; }
+
+    public required string Kind { get; init; }
+
+    public long ChangedAt { get; init; }
+
+    public ImageChange ToChange() => new(Sequence, ImageId, Words.Change(Kind), Words.Time(ChangedAt));
+}

@@ -1,0 +1,54 @@
+using System.Data.Common;
+
+namespace GlanceGateway.Registry.Sql;
+
+/// <summary>
+/// A unit of work on an open transaction of any database. Every read of a unit sees what it wrote. It ends with <see cref="End"/>; a lease
+/// found lost dooms it even when the unit swallows the exception.
+/// </summary>
+internal sealed partial class SqlTransaction(DbConnection connection, string instanceId, DateTimeOffset now) : RegistryTransaction
+{
+    private readonly HashSet<(string ImageId, ChangeKind Kind)> _changed = [];
+    private LeaseLostException? _lost;
+    private bool _ended;
+
+    /// <summary>Cut to microseconds, so that what a unit computes from it equals what it reads back.</summary>
+    public override DateTimeOffset Now { get; } = Words.Time(Words.Of(now));
+
+    /// <summary>The sequence of the last change that this unit wrote; 0 for none.</summary>
+    public long LastChange { get; private set; }
+
+    private long NowMicroseconds { get; } = Words.Of(now);
+
+    private DbConnection Connection => _ended
+        ? throw new InvalidOperationException("A registry transaction is valid only inside its unit of work.")
+        : connection;
+
+    /// <summary>Closes the transaction object to the unit that held it.</summary>
+    public void End() => _ended = true;
+
+    /// <summary>Throws when the unit may not commit, whatever it returned.</summary>
+    public void DemandCommittable()
+    {
+        if (_lost is not null)
+            throw new LeaseLostException(_lost.LeaseName);
+    }
+
+    /// <summary>Removes the oldest changes before one, at most <paramref name="limit"/>.</summary>
+    /// <returns>How many went.</returns>
+    public Task<int> PruneChangesAsync(long before, int limit, CancellationToken cancellationToken) => Connection.RunAsync(
+        "DELETE FROM changes WHERE sequence IN (SELECT sequence FROM changes WHERE sequence < @before ORDER BY sequence LIMIT @limit)",
+        new { before, limit }, cancellationToken);
+
+    /// <summary>One row for each image and kind in a unit is enough: followers read the image, not the change.</summary>
+    private async Task RecordAsync(string imageId, ChangeKind kind, CancellationToken cancellationToken)
+    {
+        if (kind == ChangeKind.Updated && _changed.Contains((imageId, ChangeKind.Created)))
+            return;
+        if (!_changed.Add((imageId, kind)))
+            return;
+        LastChange = await Connection.ValueAsync<long>(
+            "INSERT INTO changes (image_id, kind, changed_at) VALUES (@imageId, @kind, @at) RETURNING sequence",
+            new { imageId, kind = Words.Of(kind), at = NowMicroseconds }, cancellationToken);
+    }
+}
