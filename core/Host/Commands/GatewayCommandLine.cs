@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.Net.Sockets;
 using GlanceGateway.Abstractions;
 using GlanceGateway.Host.Configuration;
 using GlanceGateway.Registry;
@@ -59,6 +60,17 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
         catch (Exception fault) when (fault is DataDirectoryException or RegistryException or StoreException or IOException or UnauthorizedAccessException)
         {
             terminal.WriteError(fault.Message);
+            return ExitCodes.Failure;
+        }
+        catch (SocketException fault)
+        {
+            terminal.WriteError($"cannot listen: {fault.Message}; see 'listen' in the configuration");
+            return ExitCodes.Failure;
+        }
+        catch (Exception fault)
+        {
+            // Left alone it would abort the process with a core dump and an exit code that looks like a signal.
+            terminal.WriteError($"this should not happen, please report it: {fault}");
             return ExitCodes.Failure;
         }
     }

@@ -13,6 +13,26 @@ internal static class BuiltGateway
     /// <summary>Runs a command line in a directory; the only GLANCE_GATEWAY_ variables are the given ones.</summary>
     public static async Task<Outcome> RunAsync(string directory, IEnumerable<string> arguments, params (string Name, string Value)[] variables)
     {
+        using var process = Start(directory, arguments, variables);
+        try
+        {
+            var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+            return new Outcome(process.ExitCode, await output, await error);
+        }
+        finally
+        {
+            if (!process.HasExited)
+            {
+                process.Kill();
+            }
+        }
+    }
+
+    /// <summary>Starts a command line whose streams the caller reads.</summary>
+    public static Process Start(string directory, IEnumerable<string> arguments, params (string Name, string Value)[] variables)
+    {
         var start = new ProcessStartInfo("dotnet", [Program, .. arguments])
         {
             WorkingDirectory = directory,
@@ -30,21 +50,7 @@ internal static class BuiltGateway
             start.Environment[name] = value;
         }
 
-        using var process = Process.Start(start)!;
-        try
-        {
-            var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-            var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-            return new Outcome(process.ExitCode, await output, await error);
-        }
-        finally
-        {
-            if (!process.HasExited)
-            {
-                process.Kill();
-            }
-        }
+        return Process.Start(start)!;
     }
 
     internal sealed record Outcome(int ExitCode, string Output, string Error);

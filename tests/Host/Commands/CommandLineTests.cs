@@ -169,5 +169,16 @@ public sealed class CommandLineTests : IDisposable
         Assert.StartsWith($"error: the data directory {data.Path} is in use by process {Environment.ProcessId} (", outcome.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Db_migrate_makes_the_registry_and_says_where()
+    {
+        var outcome = await RunAsync("db", "migrate", "--data", "data", "--json");
+
+        Assert.Equal(0, outcome.ExitCode);
+        using var document = JsonDocument.Parse(outcome.Output);
+        Assert.Equal(_directory.Below("data", "registry.sqlite"), document.RootElement.GetProperty("registry").GetString());
+        Assert.True(File.Exists(_directory.Below("data", "registry.sqlite")));
+    }
+
     private Task<BuiltGateway.Outcome> RunAsync(params string[] arguments) => BuiltGateway.RunAsync(_directory.Path, arguments);
 }
