@@ -46,6 +46,7 @@ public sealed partial class StoreSet : IAsyncDisposable
         TimeProvider time,
         CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         var defaultId = Check(definitions);
         var logger = loggers.CreateLogger("GlanceGateway.Stores");
         var starter = new StoreStarter(catalog, options, logger, time);
