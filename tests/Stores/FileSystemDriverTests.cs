@@ -266,7 +266,7 @@ public sealed class FileSystemDriverTests : IAsyncDisposable
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, UseShellExecute = false })!;
             await process.WaitForExitAsync(CancellationToken.None);
             return process.ExitCode == 0;
         }

@@ -169,7 +169,7 @@ public sealed class GuardTests
         await using var source = (await Guard(new FakeDriver { Source = new FakeSource() }).OpenAsync("x", Cancel)).Value!;
         await using var stream = await source.OpenRangeAsync(0, null, Cancel);
 
-        var fault = await Assert.ThrowsAsync<StoreException>(async () => await stream.ReadAsync(new byte[1], Cancel));
+        var fault = await Assert.ThrowsAsync<StoreException>(async () => await stream.ReadExactlyAsync(new byte[1], Cancel));
 
         Assert.Equal("The driver of store 'tested' failed at 'read_range': IOException: connection reset", fault.Message);
     }
@@ -285,21 +285,28 @@ public sealed class GuardTests
 
         public ByteSourceHints Hints => new(1, 1, true);
 
-        public SafeFileHandle Handle => throw new InvalidOperationException("Nobody should read it here.");
-
         public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken) => throw new IOException("connection reset");
 
         public ValueTask<Stream> OpenRangeAsync(long offset, long? length, CancellationToken cancellationToken) =>
             ValueTask.FromResult<Stream>(new ByteSourceStream(this, offset, length));
 
-        public ValueTask<Extent> GetExtentAsync(long offset, CancellationToken cancellationToken) => ValueTask.FromResult(new Extent(0, 1, false));
-
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 
-    private sealed class FileFake : FakeSource, ILocalFile;
+    private sealed class FileFake : FakeSource, ILocalFile
+    {
+        public SafeFileHandle Handle { get; } = new();
+    }
 
-    private sealed class ExtentsFake : FakeSource, IExtentMap;
+    private sealed class ExtentsFake : FakeSource, IExtentMap
+    {
+        public ValueTask<Extent> GetExtentAsync(long offset, CancellationToken cancellationToken) => ValueTask.FromResult(new Extent(offset, 1, IsHole: false));
+    }
 
-    private sealed class BothFake : FakeSource, ILocalFile, IExtentMap;
+    private sealed class BothFake : FakeSource, ILocalFile, IExtentMap
+    {
+        public SafeFileHandle Handle { get; } = new();
+
+        public ValueTask<Extent> GetExtentAsync(long offset, CancellationToken cancellationToken) => ValueTask.FromResult(new Extent(offset, 1, IsHole: false));
+    }
 }
