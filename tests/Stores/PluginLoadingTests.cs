@@ -105,6 +105,17 @@ public sealed class PluginLoadingTests : IDisposable
     }
 
     [Fact]
+    public async Task Plugin_that_is_not_trusted_is_named_with_its_reason()
+    {
+        var folder = PluginFolders.CopyProduct("Memory", root["plugins"]);
+        File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.GroupWrite);
+
+        await using var set = await StoreSets.OpenAsync(root, StoreSets.Store("only", "memory"));
+
+        Assert.StartsWith($"The plugin in '{folder}' cannot be used. '{folder}' can be changed by its group", set.Default.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Secret_of_a_wrong_type_is_not_repeated()
     {
         PluginFolders.CopyTest("Starter1", root["plugins"]);
