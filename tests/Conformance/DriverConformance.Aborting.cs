@@ -114,6 +114,23 @@ public abstract partial class DriverConformance
         GC.KeepAlive(losing);
     }
 
+    /// <summary>Another gateway may take this one for dead and settle its attempt; the name then stays free of it, unless the driver cannot tell.</summary>
+    [Fact]
+    public async Task Attempt_that_was_settled_meanwhile_cannot_commit()
+    {
+        if (!Fixture.SettledAttemptsCannotCommit)
+            Assert.Skip("The backend cannot refuse the commit of a settled attempt.");
+
+        var attempt = NewAttempt();
+        await using var writer = await BeginAsync(attempt);
+        await AppendAsync(writer, new Pattern(46), 0, 1000);
+        await Driver.SettleAsync(attempt, keepCommitted: false, Cancel);
+
+        await Assert.ThrowsAsync<StoreException>(async () => await writer.CommitAsync(Cancel));
+
+        await AssertForgottenAsync(attempt);
+    }
+
     private static async ValueTask AdvanceAsync(IStoreWriter writer, Stage stage)
     {
         if (stage is Stage.Written or Stage.Cancelled)

@@ -11,6 +11,10 @@ public abstract class DriverFixture : IAsyncDisposable
     /// <summary>Whether a run of zeros of several GiB is stored at no cost. Without, the sparse test is skipped.</summary>
     public virtual bool CheapZeros => false;
 
+    /// <summary>Whether the backend refuses the commit of an attempt that another process has settled. True unless it is stateless up to the
+    /// commit, as a single S3 PUT is.</summary>
+    public virtual bool SettledAttemptsCannotCommit => true;
+
     /// <summary>Starts the driver over an empty backend, or makes it empty.</summary>
     public abstract ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken);
 
