@@ -39,17 +39,6 @@ internal sealed class OpenImage
     /// </summary>
     internal BackingFile? Backing { get; }
 
-    internal bool IsOpen
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _handles > 0;
-            }
-        }
-    }
-
     internal OpenReply Reply => Backing is null ? OpenReply.Cached(Node.Number) : OpenReply.Passthrough(Node.Number, Backing);
 
     /// <summary>Counts one more handle.</summary>

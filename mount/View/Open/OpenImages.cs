@@ -73,7 +73,7 @@ internal sealed class OpenImages : IAsyncDisposable
             return false;
         }
 
-        reply = Count(image);
+        reply = Answer(image);
         return true;
     }
 
@@ -104,7 +104,7 @@ internal sealed class OpenImages : IAsyncDisposable
 
             if (image.TryEnter())
             {
-                return Count(image);
+                return Answer(image);
             }
 
             _open.TryRemove(KeyValuePair.Create(node.Number, opening));
@@ -146,7 +146,7 @@ internal sealed class OpenImages : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private OpenReply Count(OpenImage image)
+    private OpenReply Answer(OpenImage image)
     {
         Interlocked.Increment(ref image.Backing is null ? ref _copyOpens : ref _passthroughOpens);
         return image.Reply;
