@@ -17,10 +17,14 @@ internal static class ConfigurationChecks
 
     private static void CheckListening(GatewayConfiguration configuration, BindingLog log, List<string> warnings)
     {
-        if (!log.IsSound("listen", "identity", "identity.mode", "insecure_listen")
-            || IPAddress.IsLoopback(configuration.Listen.Address)
-            || configuration.Identity.Mode != IdentityMode.None)
+        if (!log.IsSound("listen", "identity", "identity.mode", "insecure_listen") || configuration.Identity.Mode != IdentityMode.None)
         {
+            return;
+        }
+
+        if (IPAddress.IsLoopback(configuration.Listen.Address))
+        {
+            warnings.Add("identity.mode is none: every local user who reaches the API is administrator of every image; fine for a try-out, set identity.mode for anything else");
             return;
         }
 

@@ -4,8 +4,9 @@ namespace GlanceGateway.Stores;
 /// Decides whether code may be loaded from a folder: only if nobody but root and the service user could have put it there or could replace it.
 /// <para>
 /// So the folder, everything in it and every directory above it must belong to root or to the service user and be writable by neither group
-/// nor others. Two exceptions: a directory above with the sticky bit (<c>/tmp</c>) may be writable, because others cannot rename what is ours in
-/// it; and a symbolic link above is followed, both its own place and its target being judged. Inside the folder there are no links.
+/// nor others. Exceptions: the service user's own group may write what is the user's; a directory above with the sticky bit (<c>/tmp</c>)
+/// may be writable, because others cannot rename what is ours in it; and a symbolic link above is followed, both its own place and its
+/// target being judged. Inside the folder there are no links.
 /// </para>
 /// </summary>
 internal static class PluginTrust
@@ -79,7 +80,7 @@ internal static class PluginTrust
     }
 
     private static string? ObjectionToMode(string path, UnixFileMode mode) =>
-        (mode & OthersMayWrite) == UnixFileMode.None
+        (mode & OthersMayWrite) == UnixFileMode.None || ((mode & UnixFileMode.OtherWrite) == UnixFileMode.None && FileOwner.IsPrivateToServiceUser(path))
             ? null
             : $"'{path}' can be changed by its group or by others, who could thus run code in this process: chmod go-w '{path}'.";
 }
