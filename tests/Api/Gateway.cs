@@ -129,7 +129,7 @@ public sealed class Gateway : IAsyncLifetime
         using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(Url.AbsoluteUri.TrimEnd('/') + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true })) { Content = content };
         foreach (var (name, value) in headers)
         {
-            if (name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase) && name != "Content-Range")
+            if (name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase))
             {
                 request.Content ??= new ByteArrayContent([]);
                 request.Content.Headers.Remove(name);
