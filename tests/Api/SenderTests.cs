@@ -160,7 +160,9 @@ public sealed class SenderTests
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            return new(source.Take(buffer.Length));
+            var count = source.Take(buffer.Length);
+            buffer.Span[..count].Clear();
+            return new(count);
         }
 
         public override int Read(byte[] buffer, int offset, int count) => source.Take(count);
