@@ -38,7 +38,8 @@ public interface IStorageDriver : IAsyncDisposable
 
     /// <summary>
     /// Forgets an attempt: removes everything it left that is not the finished object, and the finished object too when the registry does
-    /// not hold it. Idempotent; an attempt that left nothing is done at once.
+    /// not hold it. Idempotent; an attempt that left nothing is done at once. A writer of the attempt that is still open, here or in another
+    /// process, can no longer commit, where the backend can tell.
     /// </summary>
     /// <param name="attempt">The attempt, as given to <see cref="BeginWriteAsync"/>.</param>
     /// <param name="keepCommitted">True after the registry has recorded the location: the object stays and only the traces go. False

@@ -115,9 +115,9 @@ internal static partial class OptionReader
 
     private static StoreException Wrong(string message) => new(StoreError.Misconfigured, message);
 
-    [GeneratedRegex("^(?<number>[0-9]{1,19})((?<unit>[KMGTP])iB|B)?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^(?<number>[0-9]{1,19})((?<unit>[KMGTP])iB|B)?\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex SizePattern();
 
-    [GeneratedRegex("^(?<number>[0-9]{1,9})(?<unit>ms|s|m|h)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^(?<number>[0-9]{1,9})(?<unit>ms|s|m|h)\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex DurationPattern();
 }

@@ -14,6 +14,7 @@ public sealed partial class StoreSet : IAsyncDisposable
 {
     private readonly Dictionary<string, Store> byId;
     private readonly IReadOnlyList<LoadedPlugin> plugins;
+    private bool disposed;
 
     private StoreSet(IReadOnlyList<Store> stores, IReadOnlyList<LoadedPlugin> plugins)
     {
@@ -46,6 +47,7 @@ public sealed partial class StoreSet : IAsyncDisposable
         TimeProvider time,
         CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         var defaultId = Check(definitions);
         var logger = loggers.CreateLogger("GlanceGateway.Stores");
         var starter = new StoreStarter(catalog, options, logger, time);
@@ -79,6 +81,9 @@ public sealed partial class StoreSet : IAsyncDisposable
     /// <summary>Disposes every driver, then the plugins. Transfers that are still open fail; drain first.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (disposed)
+            return;
+        disposed = true;
         foreach (var store in All)
         {
             if (store.Guarded is { } driver)

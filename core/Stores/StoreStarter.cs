@@ -37,6 +37,9 @@ internal sealed class StoreStarter(PluginCatalog catalog, StoreSetOptions option
     {
         if (!catalog.TryGet(driver, out var plugin))
         {
+            // A folder whose manifest could not be read has no driver name, but is most likely what was meant.
+            if (catalog.Plugins.FirstOrDefault(candidate => candidate.Manifest is null && candidate.Name.Equals(driver, StringComparison.OrdinalIgnoreCase)) is { } broken)
+                return (null, $"The plugin in '{broken.Folder}' cannot be used. {broken.Problem}");
             var names = catalog.Plugins.Where(candidate => candidate.Problem is null).Select(candidate => candidate.Name).ToList();
             var meant = NearestName.Of(driver, names) is { } nearest ? $" Did you mean '{nearest}'?" : "";
             var known = names.Count == 0 ? "no usable plugin was found" : $"known: {string.Join(", ", names)}";

@@ -4,7 +4,7 @@ namespace GlanceGateway.Fuse;
 /// A read-only tree served by a <see cref="FuseSession"/>. Node 1 is the root.
 /// </summary>
 /// <remarks>
-/// <para>Every method may be called from several threads at once. All but <see cref="ReadAsync"/> run on the session's few
+/// <para>Every method may be called from several threads at once. All but <see cref="OpenAsync"/> and <see cref="ReadAsync"/> run on the session's few
 /// reader threads, inline: they answer from memory or a local disk and never wait for a network, or the whole mount stands
 /// still. Nothing in the process that serves a mount may open, stat or map a file of that mount from these methods.</para>
 /// <para>Expected failures are returned; an exception becomes EIO and a log line. Spans are valid during the call only.
@@ -44,8 +44,18 @@ public abstract class FuseFileSystem
         return Errno.EINVAL;
     }
 
-    /// <summary>Opens a file for reading; opens for writing were refused before with EROFS.</summary>
+    /// <summary>
+    /// Opens a file for reading; opens for writing were refused before with EROFS. What has to wait answers
+    /// <see cref="Errno.None"/> with <see cref="OpenReply.Pending"/>.
+    /// </summary>
     public abstract Errno Open(in FuseCaller caller, ulong node, out OpenReply reply);
+
+    /// <summary>Opens what <see cref="Open"/> could not open at once. Runs on the thread pool and may take as long as it needs.</summary>
+    /// <param name="caller">Who opens.</param>
+    /// <param name="node">The file.</param>
+    /// <param name="cancellationToken">Set when the opener was interrupted or the mount is gone. An open that succeeds all the same is released.</param>
+    public virtual ValueTask<OpenOutcome> OpenAsync(FuseCaller caller, ulong node, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(OpenOutcome.Failed(Errno.EIO));
 
     /// <summary>
     /// Reads at once or not at all: fills the destination (native memory that goes to the kernel as it is) from what is at

@@ -15,6 +15,7 @@ public readonly record struct OpenReply
     private const uint CacheDirectoryFlag = 8;
     private const uint NoFlushFlag = 32;
     private const uint PassthroughFlag = 128;
+    private const uint PendingFlag = 1u << 31; // ours; never sent
 
     private OpenReply(ulong handle, uint flags, int backingId)
     {
@@ -31,6 +32,11 @@ public readonly record struct OpenReply
 
     /// <summary>Backing id, 0 for none.</summary>
     internal int BackingId { get; }
+
+    /// <summary>Only from <see cref="FuseFileSystem.Open"/>: opening takes longer, ask <see cref="FuseFileSystem.OpenAsync"/>.</summary>
+    public static OpenReply Pending => new(0, PendingFlag, 0);
+
+    internal bool IsPending => (Flags & PendingFlag) != 0;
 
     internal bool IsPassthrough => (Flags & PassthroughFlag) != 0;
 

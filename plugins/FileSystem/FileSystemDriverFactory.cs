@@ -86,7 +86,8 @@ public sealed class FileSystemDriverFactory : IStorageDriverFactory
     private static (bool IsLocal, string Format) KindOf(string path)
     {
         var drive = new DriveInfo(path);
-        return (drive.DriveType is DriveType.Fixed or DriveType.Ram, drive.DriveFormat);
+        var isLocal = drive.DriveType is DriveType.Fixed or DriveType.Ram && !drive.DriveFormat.StartsWith("fuse", StringComparison.Ordinal);
+        return (isLocal, drive.DriveFormat);
     }
 
     private static StoreException Misconfigured(string message) => new(StoreError.Misconfigured, message);

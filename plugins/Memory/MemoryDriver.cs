@@ -19,6 +19,9 @@ internal sealed class MemoryDriver(string storeId, long? capacity) : IStorageDri
     private readonly ConcurrentDictionary<WriteAttempt, Content> attempts = new();
     private readonly MemoryBudget budget = new(capacity);
 
+    // Commit and settle of one attempt may meet when another process believes this one dead: one of them comes first.
+    private readonly Lock settling = new();
+
     public ValueTask<StoreResult<IStoreWriter>> BeginWriteAsync(WriteRequest request, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -68,21 +71,20 @@ internal sealed class MemoryDriver(string storeId, long? capacity) : IStorageDri
     {
         cancellationToken.ThrowIfCancellationRequested();
 
-        // Not there: it left nothing, or was settled before. Both are done.
-        if (!attempts.TryRemove(attempt, out var content))
-            return ValueTask.CompletedTask;
-
-        var made = new KeyValuePair<string, Content>(attempt.ImageId, content);
-        if (keepCommitted)
+        lock (settling)
         {
+            // Not there: it left nothing, or was settled before. Both are done.
+            if (!attempts.TryRemove(attempt, out var content))
+                return ValueTask.CompletedTask;
+
+            // The name goes only while it still holds this attempt's content: an object that another attempt made survives.
+            var made = new KeyValuePair<string, Content>(attempt.ImageId, content);
+            if (!keepCommitted)
+                objects.TryRemove(made);
             if (!objects.Contains(made))
                 content.GiveBack();
-            return ValueTask.CompletedTask;
         }
 
-        // Removes the name only while it still holds this attempt's content: an object that another attempt made survives.
-        objects.TryRemove(made);
-        content.GiveBack();
         return ValueTask.CompletedTask;
     }
 
@@ -97,16 +99,26 @@ internal sealed class MemoryDriver(string storeId, long? capacity) : IStorageDri
     }
 
     /// <summary>Gives the finished content its name, unless the name is taken; twice by the same attempt gives the same result.</summary>
-    internal StoreResult<StoredObject> Publish(WriteAttempt attempt, Content content) =>
-        objects.GetOrAdd(attempt.ImageId, content) == content
-            ? new StoredObject($"memory://{storeId}/{attempt.ImageId}", content.Length, new Dictionary<string, string>())
-            : StoreOutcome.Duplicate;
+    /// <exception cref="StoreException">The attempt was settled meanwhile: it is forgotten, and must not leave an object that nobody knows of.</exception>
+    internal StoreResult<StoredObject> Publish(WriteAttempt attempt, Content content)
+    {
+        lock (settling)
+        {
+            if (!attempts.ContainsKey(attempt))
+                throw new StoreException(StoreError.Unexpected, "The attempt was settled before its commit.", attempt.ImageId);
+            return objects.GetOrAdd(attempt.ImageId, content) == content
+                ? new StoredObject($"memory://{storeId}/{attempt.ImageId}", content.Length, new Dictionary<string, string>())
+                : StoreOutcome.Duplicate;
+        }
+    }
 
     // A location comes from a database that an operator can edit, so it is checked to the letter: it must be exactly what Publish makes.
     private string ImageIdOf(string location)
     {
         var prefix = $"memory://{storeId}/";
-        if (location.StartsWith(prefix, StringComparison.Ordinal) && Guid.TryParseExact(location.AsSpan(prefix.Length), "D", out _))
+
+        // The length too, because Guid trims white space.
+        if (location.Length == prefix.Length + 36 && location.StartsWith(prefix, StringComparison.Ordinal) && Guid.TryParseExact(location.AsSpan(prefix.Length), "D", out _))
             return location[prefix.Length..];
         throw new StoreException(StoreError.InvalidLocation, $"The location is not {prefix}<image id>.", location);
     }

@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -51,11 +52,27 @@ internal sealed record StoreListResult(IReadOnlyList<StoreResult> Stores);
 /// <summary>What <c>db migrate</c> says.</summary>
 internal sealed record MigrationResult(string Registry, string InstanceId, string Version);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
+/// <summary>What <c>serve</c> says when it answers: one line.</summary>
+internal sealed record ServingResult(string Address, string? Mount, bool? Passthrough);
+
 [JsonSerializable(typeof(VersionResult))]
 [JsonSerializable(typeof(ConfigurationResult))]
 [JsonSerializable(typeof(SampleResult))]
 [JsonSerializable(typeof(PluginListResult))]
 [JsonSerializable(typeof(StoreListResult))]
 [JsonSerializable(typeof(MigrationResult))]
-internal sealed partial class CommandJson : JsonSerializerContext;
+internal sealed partial class CommandJson : JsonSerializerContext
+{
+    /// <summary>Snake case, for eyes as well as programs: quotes and umlauts stay readable, as nothing here ends up in HTML.</summary>
+    public static CommandJson Readable { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}
+
+/// <summary>One line: whoever starts a gateway waits for it.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(ServingResult))]
+internal sealed partial class LineJson : JsonSerializerContext;

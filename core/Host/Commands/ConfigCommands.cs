@@ -21,13 +21,13 @@ internal sealed class ConfigCommands(CommandTerminal terminal)
                     File: null,
                     [.. refused.Problems.Select(problem => new ProblemResult(problem.Where, problem.Key, problem.Text))],
                     Warnings: []),
-                CommandJson.Default.ConfigurationResult);
+                CommandJson.Readable.ConfigurationResult);
             throw;
         }
 
         if (json)
         {
-            terminal.WriteJson(new ConfigurationResult(Valid: true, configuration.File, [], configuration.Warnings), CommandJson.Default.ConfigurationResult);
+            terminal.WriteJson(new ConfigurationResult(Valid: true, configuration.File, [], configuration.Warnings), CommandJson.Readable.ConfigurationResult);
             return ExitCodes.Success;
         }
 
@@ -46,7 +46,7 @@ internal sealed class ConfigCommands(CommandTerminal terminal)
         var sample = ConfigurationSample.Read();
         if (json)
         {
-            terminal.WriteJson(new SampleResult(sample), CommandJson.Default.SampleResult);
+            terminal.WriteJson(new SampleResult(sample), CommandJson.Readable.SampleResult);
         }
         else
         {

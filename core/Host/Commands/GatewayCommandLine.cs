@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.Net.Sockets;
 using GlanceGateway.Abstractions;
 using GlanceGateway.Host.Configuration;
 using GlanceGateway.Registry;
@@ -61,6 +62,17 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
             terminal.WriteError(fault.Message);
             return ExitCodes.Failure;
         }
+        catch (SocketException fault)
+        {
+            terminal.WriteError($"cannot listen: {fault.Message}; see 'listen' in the configuration");
+            return ExitCodes.Failure;
+        }
+        catch (Exception fault)
+        {
+            // Left alone it would abort the process with a core dump and an exit code that looks like a signal.
+            terminal.WriteError($"this should not happen, please report it: {fault}");
+            return ExitCodes.Failure;
+        }
     }
 
     private RootCommand Build()
@@ -106,6 +118,8 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
             "Serve the Images API, and the mount if there is one, until interrupted",
             _configuration.AddAll,
             (line, json, token) => new ServeCommand(terminal, time).RunAsync(Load(line), json, token)));
+        // The library's own --version prints the commit as well; here there is one way to say the version.
+        root.Options.Remove(root.Options.OfType<VersionOption>().Single());
         root.Options.Add(_json);
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpText((HelpAction)help.Action!);

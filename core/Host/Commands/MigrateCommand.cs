@@ -18,7 +18,7 @@ internal sealed class MigrateCommand(CommandTerminal terminal, TimeProvider time
             var result = new MigrationResult(data.RegistryFile, data.InstanceId, VersionCommand.Version);
             if (json)
             {
-                terminal.WriteJson(result, CommandJson.Default.MigrationResult);
+                terminal.WriteJson(result, CommandJson.Readable.MigrationResult);
             }
             else
             {

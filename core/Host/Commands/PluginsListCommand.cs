@@ -22,7 +22,7 @@ internal sealed class PluginsListCommand(CommandTerminal terminal)
             .ToList();
         if (json)
         {
-            terminal.WriteJson(new PluginListResult(plugins, catalog.Problems), CommandJson.Default.PluginListResult);
+            terminal.WriteJson(new PluginListResult(plugins, catalog.Problems), CommandJson.Readable.PluginListResult);
         }
         else
         {

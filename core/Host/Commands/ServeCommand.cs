@@ -1,11 +1,13 @@
 using GlanceGateway.Host.Configuration;
 using GlanceGateway.Host.Logging;
+using GlanceGateway.Host.Serving;
+using GlanceGateway.Images;
 using GlanceGateway.Registry;
-using Microsoft.Extensions.Logging;
+using GlanceGateway.Stores;
 
 namespace GlanceGateway.Host.Commands;
 
-/// <summary><c>serve</c>: takes the data directory, opens what holds state and serves until asked to stop.</summary>
+/// <summary><c>serve</c>: takes the data directory, opens what holds state, cleans up behind an earlier life, and serves until asked to stop.</summary>
 internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
 {
     public async Task<int> RunAsync(GatewayConfiguration configuration, bool json, CancellationToken cancellationToken)
@@ -21,7 +23,45 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
         await using var registry = await ImageRegistry.OpenAsync(
             new RegistryOptions { DatabasePath = data.RegistryFile, InstanceId = data.InstanceId }, time, loggers, cancellationToken);
         await using var stores = await ConfiguredStores.OpenAsync(configuration, data.Scratch, loggers, time, cancellationToken);
-        terminal.WriteError("this build has no server: the API is not part of it");
-        return ExitCodes.Failure;
+        if (stores.Default.State == StoreState.Failed)
+        {
+            terminal.WriteError($"the default store '{stores.Default.Id}' did not start: {stores.Default.Problem}");
+            return ExitCodes.Failure;
+        }
+
+        var options = new ImageOptions
+        {
+            SizeCap = configuration.Limits.ImageSizeCap,
+            StallTimeout = configuration.Limits.StallTimeout,
+            LeaseDuration = configuration.Limits.Lease,
+        };
+        await using var images = new ImageServices(registry, stores, options, time, loggers);
+        await images.Sweeper.StartAsync(cancellationToken);
+        await using var mount = await GatewayMount.StartAsync(configuration, images, loggers, cancellationToken);
+        await using var server = await GatewayServer.StartAsync(configuration, images, loggers, time, cancellationToken);
+        Announce(server, mount, json);
+
+        await WaitAsync(cancellationToken);
+        logger.LogInformation("Asked to stop: transfers may end, new ones are not taken.");
+        await server.DrainAsync();
+        return ExitCodes.Success;
+    }
+
+    private static async Task WaitAsync(CancellationToken cancellationToken) =>
+        await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    private void Announce(GatewayServer server, GatewayMount? mount, bool json)
+    {
+        if (json)
+        {
+            terminal.WriteJson(new ServingResult(server.Address, mount?.Directory, mount?.IsPassthrough), LineJson.Default.ServingResult);
+        }
+        else
+        {
+            var files = mount is null ? "" : $"; images are files in {mount.Directory}{(mount.IsPassthrough ? "" : " (without passthrough)")}";
+            terminal.Output.WriteLine($"glance-gateway answers at {server.Address}{files}");
+        }
+
+        terminal.Output.Flush();
     }
 }

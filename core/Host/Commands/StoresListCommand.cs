@@ -64,7 +64,7 @@ internal sealed class StoresListCommand(CommandTerminal terminal, TimeProvider t
     {
         if (json)
         {
-            terminal.WriteJson(new StoreListResult(results), CommandJson.Default.StoreListResult);
+            terminal.WriteJson(new StoreListResult(results), CommandJson.Readable.StoreListResult);
             return;
         }
 

@@ -16,7 +16,7 @@ internal sealed class VersionCommand(CommandTerminal terminal)
         var result = new VersionResult(Version, DriverContract.Version, RuntimeInformation.FrameworkDescription);
         if (json)
         {
-            terminal.WriteJson(result, CommandJson.Default.VersionResult);
+            terminal.WriteJson(result, CommandJson.Readable.VersionResult);
         }
         else
         {

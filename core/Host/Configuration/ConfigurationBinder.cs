@@ -71,7 +71,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
 
         var stores = section.NamedSections(FormOfStore).Select(entry => BindStore(entry.Name, entry.Section)).ToList();
         var defaults = stores.Where(store => store.IsDefault).ToList();
-        if (stores.Count == 0 && log.IsSound("stores"))
+        if (section.IsEmpty)
         {
             log.Report(section.Origin, "stores", $"there is no store below it; name one with {FormOfStore}, or remove the key to have one in the data directory");
         }

@@ -10,6 +10,8 @@ internal sealed class Section(MappingNode node, string path, BindingLog log)
 
     public string Origin => node.Origin;
 
+    public bool IsEmpty => !node.Entries.Any();
+
     /// <summary>The whole path of a key.</summary>
     public string PathOf(string key) => path.Length == 0 ? key : $"{path}.{key}";
 

@@ -33,9 +33,9 @@ internal static class YamlFile
     /// <summary>Reads text as if it were the content of a file named <paramref name="path"/>.</summary>
     public static MappingNode? Parse(string path, string text, List<ConfigurationProblem> problems)
     {
+        var parser = new Parser(new StringReader(text));
         try
         {
-            var parser = new Parser(new StringReader(text));
             parser.Consume<StreamStart>();
             if (parser.Accept<StreamEnd>(out _))
             {
@@ -70,7 +70,17 @@ internal static class YamlFile
         }
         catch (YamlException syntax)
         {
-            problems.Add(new(At(path, syntax.Start), null, $"this is not YAML: {Reason(syntax)} (column {syntax.Start.Column}); check indentation, quotes and tabs"));
+            problems.Add(new(
+                TabAfter(text, syntax) is { } line ? $"{path} line {line}" : At(path, syntax.Start),
+                null,
+                $"this is not YAML: {Reason(syntax)}; check indentation, quotes and tabs"));
+            return null;
+        }
+        catch (InvalidOperationException)
+        {
+            // The scanner of YamlDotNet 18.1 forgets its place in a plain scalar when a flow mapping is not closed.
+            var start = parser.Current?.Start ?? Mark.Empty;
+            problems.Add(new(At(path, start), null, "this is not YAML, from here on; check brackets, braces and quotes"));
             return null;
         }
     }
@@ -167,6 +177,27 @@ internal static class YamlFile
     private static string At(string path, Mark mark) => $"{path} line {mark.Line}";
 
     private static string LineOf(string origin) => origin[(origin.LastIndexOf(" line ", StringComparison.Ordinal) + 1)..];
+
+    /// <summary>The line that a tab indents: the parser names the line where it began to read what the tab spoils.</summary>
+    private static long? TabAfter(string text, YamlException fault)
+    {
+        if (!fault.Message.Contains("tab", StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        var number = 0L;
+        foreach (var line in text.AsSpan().EnumerateLines())
+        {
+            var indentation = line[..^line.TrimStart().Length];
+            if (++number >= fault.Start.Line && indentation.Contains('\t'))
+            {
+                return number;
+            }
+        }
+
+        return null;
+    }
 
     private static string Reason(YamlException fault) =>
         (fault.InnerException?.Message ?? fault.Message).TrimEnd('.');

@@ -19,6 +19,9 @@ public static class GatewayLogging
             var framework = configuration.Level > LogLevel.Warning ? configuration.Level : LogLevel.Warning;
             builder.AddFilter("Microsoft", framework);
             builder.AddFilter("System", framework);
+
+            // It logs a failed start with its stack and throws it as well; the command says it in a line.
+            builder.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         }
 
 #pragma warning disable CA2000 // the logger factory owns its providers and disposes them

@@ -90,7 +90,7 @@ internal class GuardedDriver : IStorageDriver
     /// <summary>Lets no new transfer begin and ends when the last one is disposed.</summary>
     public Task DrainAsync() => guard.DrainAsync();
 
-    public ValueTask DisposeAsync() => guard.DisposeQuietlyAsync("dispose", inner);
+    public ValueTask DisposeAsync() => guard.DisposeDriverAsync(inner);
 
     private async ValueTask<StoreResult<T>> OpenTransferAsync<T>(
         string operation, Func<CancellationToken, ValueTask<StoreResult<T>>> call, Func<T, T> wrap, CancellationToken cancellationToken)

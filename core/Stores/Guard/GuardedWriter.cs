@@ -53,11 +53,15 @@ internal sealed class GuardedWriter(IStoreWriter inner, StoreGuard guard) : ISto
         {
             var result = await inner.CommitAsync(either.Token);
             guard.Record("commit", result.Outcome, started);
-            return result;
+
+            // Copied, because the dictionary's type may be the plugin's own.
+            return result.Value is { } stored
+                ? result with { Value = stored with { Metadata = new Dictionary<string, string>(stored.Metadata) } }
+                : result;
         }
         catch (Exception exception)
         {
-            throw guard.Translate("commit", started, exception, cancellationToken, limit.IsCancellationRequested, disposed);
+            throw guard.Translate("commit", started, exception, cancellationToken, limit.IsCancellationRequested ? guard.Options.CommitTimeout : null, disposed);
         }
     }
 

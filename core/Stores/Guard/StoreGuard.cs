@@ -51,7 +51,7 @@ internal sealed class StoreGuard(string storeId, StoreSetOptions options, TimePr
         catch (Exception exception)
         {
             _ = DiscardLateAsync(running, discard);
-            throw Translate(operation, started, exception, cancellationToken, limit.IsCancellationRequested);
+            throw Translate(operation, started, exception, cancellationToken, limit.IsCancellationRequested ? options.OperationTimeout : null);
         }
     }
 
@@ -60,10 +60,10 @@ internal sealed class StoreGuard(string storeId, StoreSetOptions options, TimePr
     /// <param name="started">When the call began, by <see cref="Stopwatch.GetTimestamp"/>.</param>
     /// <param name="exception">The driver's.</param>
     /// <param name="cancellationToken">The caller's: only its cancellation passes as such.</param>
-    /// <param name="timedOut">Whether the guard's own time limit ran out.</param>
+    /// <param name="ranOut">The guard's own time limit, if it ran out.</param>
     /// <param name="disposed">Whether the caller has disposed what it calls.</param>
     public Exception Translate(
-        string operation, long started, Exception exception, CancellationToken cancellationToken, bool timedOut = false, bool disposed = false)
+        string operation, long started, Exception exception, CancellationToken cancellationToken, TimeSpan? ranOut = null, bool disposed = false)
     {
         if (exception is OperationCanceledException && cancellationToken.IsCancellationRequested)
         {
@@ -78,8 +78,8 @@ internal sealed class StoreGuard(string storeId, StoreSetOptions options, TimePr
         {
             // The cause is in the log; here it could be an object of the plugin's.
             StoreException known => new StoreException(known.Error, known.Message, known.Key),
-            _ when timedOut => new StoreException(
-                StoreError.TimedOut, $"Store '{storeId}' did not finish '{operation}' within {options.OperationTimeout.TotalSeconds:0.#} s."),
+            _ when ranOut is { } limit => new StoreException(
+                StoreError.TimedOut, $"Store '{storeId}' did not finish '{operation}' within {limit.TotalSeconds:0.##} s."),
             OperationCanceledException => new StoreException(StoreError.TimedOut, $"The driver of store '{storeId}' gave up '{operation}' by itself."),
             _ => new StoreException(StoreError.Unexpected, $"The driver of store '{storeId}' failed at '{operation}': {ExceptionText.Short(exception)}"),
         };
@@ -148,6 +148,19 @@ internal sealed class StoreGuard(string storeId, StoreSetOptions options, TimePr
         catch (Exception exception)
         {
             logger.OperationFailed(storeId, operation, exception.ToString());
+        }
+    }
+
+    /// <summary>Disposes the driver itself, within the time of one operation: a backend that hangs must not keep the process from ending.</summary>
+    public async ValueTask DisposeDriverAsync(IAsyncDisposable driver)
+    {
+        try
+        {
+            await Task.Run(() => driver.DisposeAsync().AsTask()).WaitAsync(options.OperationTimeout, time);
+        }
+        catch (Exception exception)
+        {
+            logger.OperationFailed(storeId, "dispose", exception.ToString());
         }
     }
 

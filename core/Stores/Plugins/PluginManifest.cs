@@ -60,13 +60,13 @@ public sealed partial record PluginManifest(
 
     private static StoreException Wrong(string what) => new(StoreError.Misconfigured, $"{FileName} {what}.");
 
-    [GeneratedRegex("^[a-z][a-z0-9_-]{0,31}$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^[a-z][a-z0-9_-]{0,31}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex NamePattern();
 
-    [GeneratedRegex(@"^[0-9]{1,4}\.[0-9]{1,4}$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^[0-9]{1,4}\.[0-9]{1,4}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ContractPattern();
 
-    [GeneratedRegex(@"^[a-z][a-z0-9+.-]{0,31}$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^[a-z][a-z0-9+.-]{0,31}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex SchemePattern();
 }
 

@@ -88,22 +88,33 @@ public sealed partial class FuseMount : IDisposable
     }
 
     /// <summary>Ends the connection by force: every waiting and later call of clients fails.</summary>
-    /// <returns>False when fusectl is not mounted at /sys/fs/fuse/connections or refuses.</returns>
+    /// <returns>False when fusectl cannot be reached at /sys/fs/fuse/connections.</returns>
     public bool Abort()
     {
+        const string Connections = "/sys/fs/fuse/connections";
         if (Connection is not { } connection)
         {
             return false;
         }
 
+        // systemd keeps fusectl mounted; elsewhere it is borrowed for the moment.
+        bool borrowed = !_throughFusermount && MountTable.Find(Connections) is null
+            && Libc.Mount("fusectl", Connections, "fusectl", Libc.MountNoSuid | Libc.MountNoDev, "") == 0;
         try
         {
-            File.WriteAllText(string.Create(CultureInfo.InvariantCulture, $"/sys/fs/fuse/connections/{connection}/abort"), "1");
+            File.WriteAllText(string.Create(CultureInfo.InvariantCulture, $"{Connections}/{connection}/abort"), "1");
             return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return false;
+        }
+        finally
+        {
+            if (borrowed)
+            {
+                _ = Libc.Unmount(Connections, Libc.UnmountDetach | Libc.UnmountNoFollow);
+            }
         }
     }
 

@@ -119,7 +119,7 @@ internal static unsafe class Fusermount
         complaint.Contains("user_allow_other", StringComparison.Ordinal)
             ? "allow_other without root needs the line \"user_allow_other\" in /etc/fuse.conf."
             : complaint.Contains("/dev/fuse", StringComparison.Ordinal) || complaint.Contains("device not found", StringComparison.Ordinal)
-                ? $"fusermount3 cannot use /dev/fuse: load the kernel module (modprobe fuse) or pass the device into the container. It said: {complaint}"
+                ? $"fusermount3 cannot use /dev/fuse: load the kernel module (modprobe fuse), pass the device into the container, and let users open it (mode 0666). It said: {complaint}"
                 : complaint.Contains("Operation not permitted", StringComparison.Ordinal)
                     ? $"fusermount3 may not mount: it must be set-uid root (containers often strip that). It said: {complaint}"
                     : $"fusermount3 could not mount on {path}. It said: {(complaint.Length == 0 ? "nothing" : complaint)}";

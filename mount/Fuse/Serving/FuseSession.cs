@@ -21,7 +21,7 @@ public sealed partial class FuseSession
     private readonly int _descriptor;
     private readonly FuseSessionOptions _options;
     private readonly IBackingRegistrar _registrar;
-    private readonly ConcurrentDictionary<ulong, PendingRead> _pending = new();
+    private readonly ConcurrentDictionary<ulong, PendingRequest> _pending = new();
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly FuseWorker[] _workers;
     private int _running;
@@ -59,8 +59,8 @@ public sealed partial class FuseSession
     /// <summary>Requests received, by operation.</summary>
     public FuseCounters Counters { get; } = new();
 
-    /// <summary>Reads that wait for bytes now.</summary>
-    public int PendingReads => _pending.Count;
+    /// <summary>Reads that wait for bytes now; opens that wait are not among them.</summary>
+    public int PendingReads => _pending.Values.Count(static request => request is PendingRead);
 
     /// <summary>Ends when the kernel has: unmounted and the last file closed, or aborted.</summary>
     public Task Completion => _completion.Task;
@@ -139,19 +139,59 @@ public sealed partial class FuseSession
         return result;
     }
 
-    internal void Queue(ulong unique, in ReadRequest request)
+    /// <summary>Answers an open. What the kernel does not get is released here, since it will not.</summary>
+    internal unsafe void ReplyOpen(ulong unique, ulong node, OpenOutcome outcome, bool directory)
     {
-        Counters.CountAsynchronousRead();
-        PendingRead read = new(this, unique, request);
-        Hold();
-        _pending[unique] = read;
-        ThreadPool.UnsafeQueueUserWorkItem(read, preferLocal: false);
+        OpenReply reply = outcome.Reply;
+        if (outcome.Error != Errno.None || reply.IsPending)
+        {
+            // Pending is an answer to the first question only.
+            _ = Reply(unique, reply.IsPending ? Errno.EIO : outcome.Error, null, 0);
+        }
+        else if (reply.IsPassthrough && (!Negotiation.Passthrough || reply.BackingId <= 0))
+        {
+            FuseLog.PassthroughNotNegotiated(Logger, node);
+            Release(node, reply.Handle, directory);
+            _ = Reply(unique, Errno.EIO, null, 0);
+        }
+        else
+        {
+            OpenOut wire = new() { Handle = reply.Handle, OpenFlags = reply.Flags, BackingId = reply.BackingId };
+            if (Reply(unique, Errno.None, &wire, sizeof(OpenOut)) == Errno.ENOENT)
+            {
+                Release(node, reply.Handle, directory);
+            }
+        }
     }
 
-    internal void Finish(PendingRead read)
+    internal void Release(ulong node, ulong handle, bool directory)
     {
-        _pending.TryRemove(KeyValuePair.Create(read.Unique, read));
-        read.Dispose();
+        if (directory)
+        {
+            FileSystem.ReleaseDirectory(node, handle);
+        }
+        else
+        {
+            FileSystem.Release(node, handle);
+        }
+    }
+
+    internal void Queue(PendingRequest request)
+    {
+        if (request is PendingRead)
+        {
+            Counters.CountAsynchronousRead();
+        }
+
+        Hold();
+        _pending[request.Unique] = request;
+        ThreadPool.UnsafeQueueUserWorkItem(request, preferLocal: false);
+    }
+
+    internal void Finish(PendingRequest request)
+    {
+        _pending.TryRemove(KeyValuePair.Create(request.Unique, request));
+        request.Dispose();
         _device.DangerousRelease();
     }
 
@@ -159,16 +199,16 @@ public sealed partial class FuseSession
     /// <returns>False when the target is not known yet: the kernel shall ask again.</returns>
     internal bool Interrupt(ulong target)
     {
-        if (_pending.TryGetValue(target, out PendingRead? read))
+        if (_pending.TryGetValue(target, out PendingRequest? request))
         {
-            read.Cancel();
+            request.Cancel();
             return true;
         }
 
         // Answered inline in a moment anyway; asking again would only spin until then.
         foreach (FuseWorker worker in _workers)
         {
-            if (worker.Current == target)
+            if (target != 0 && worker.Current == target)
             {
                 return true;
             }
@@ -198,9 +238,9 @@ public sealed partial class FuseSession
             worker.Dispose();
             if (Interlocked.Decrement(ref _running) == 0)
             {
-                foreach (PendingRead read in _pending.Values)
+                foreach (PendingRequest request in _pending.Values)
                 {
-                    read.Cancel();
+                    request.Cancel();
                 }
 
                 Buffers.Dispose();

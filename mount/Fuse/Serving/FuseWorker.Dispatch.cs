@@ -91,7 +91,7 @@ internal sealed unsafe partial class FuseWorker
         if (outcome.IsPending)
         {
             _answered = true;
-            _session.Queue(header.Unique, request);
+            _session.Queue(new PendingRead(_session, header.Unique, request));
             return true;
         }
 
@@ -228,17 +228,15 @@ internal sealed unsafe partial class FuseWorker
             return true;
         }
 
-        bool impossible = reply.IsPassthrough && (!_session.Negotiation.Passthrough || reply.BackingId <= 0);
-        if (impossible)
+        if (reply.IsPending && !directory)
         {
-            FuseLog.PassthroughNotNegotiated(_session.Logger, header.Node);
-            Answer(header, Errno.EIO);
+            _answered = true;
+            _session.Queue(new PendingOpen(_session, header.Unique, header.Node, caller));
         }
-
-        if (impossible || Answer(header, new OpenOut { Handle = reply.Handle, OpenFlags = reply.Flags, BackingId = reply.BackingId }) == Errno.ENOENT)
+        else
         {
-            // The kernel never learnt of this open and will not release it.
-            Release(header.Node, reply.Handle, directory);
+            _session.ReplyOpen(header.Unique, header.Node, OpenOutcome.Done(reply), directory);
+            _answered = true;
         }
 
         return true;
@@ -251,21 +249,9 @@ internal sealed unsafe partial class FuseWorker
             return false;
         }
 
-        Release(header.Node, release.Handle, (FuseOpcode)header.Opcode == FuseOpcode.ReleaseDir);
+        _session.Release(header.Node, release.Handle, (FuseOpcode)header.Opcode == FuseOpcode.ReleaseDir);
         Answer(header, Errno.None);
         return true;
-    }
-
-    private void Release(ulong node, ulong handle, bool directory)
-    {
-        if (directory)
-        {
-            _files.ReleaseDirectory(node, handle);
-        }
-        else
-        {
-            _files.Release(node, handle);
-        }
     }
 
     private bool ReadDirectory(in InHeader header, in FuseCaller caller, ReadOnlySpan<byte> body)

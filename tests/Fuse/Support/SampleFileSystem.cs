@@ -173,7 +173,7 @@ internal sealed class SampleFileSystem : FuseFileSystem
     public override ReadOutcome TryRead(in ReadRequest request, Span<byte> destination)
     {
         SampleNode node = _nodes[request.Node];
-        return node.Gate is { IsCompleted: false } ? ReadOutcome.Pending : Copy(node, request.Offset, destination);
+        return node.Gate is { IsCompletedSuccessfully: false } ? ReadOutcome.Pending : Copy(node, request.Offset, destination);
     }
 
     public override async ValueTask<ReadOutcome> ReadAsync(ReadRequest request, Memory<byte> destination, CancellationToken cancellationToken)

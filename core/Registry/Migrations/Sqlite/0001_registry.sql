@@ -34,6 +34,17 @@ CREATE INDEX images_by_visibility_name ON images (visibility, list_state, sort_n
 CREATE INDEX images_by_owner_created ON images (owner, visibility, list_state, created_at, id);
 CREATE INDEX images_by_owner_name ON images (owner, visibility, list_state, sort_name, created_at, id);
 
+-- Without statistics the planner holds the indexes by visibility and by owner for equally good and walks all images of a visibility for the
+-- few of one owner. These are what it shall believe for ever (rows, then rows for each more column): its choice must not depend on the data.
+ANALYZE;
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+    ('images', 'sqlite_autoindex_images_1', '1000000 1'),
+    ('images', 'images_by_visibility_created', '1000000 250000 200000 1 1'),
+    ('images', 'images_by_visibility_name', '1000000 250000 200000 5 1 1'),
+    ('images', 'images_by_owner_created', '1000000 1000 300 250 1 1'),
+    ('images', 'images_by_owner_name', '1000000 1000 300 250 2 1 1');
+ANALYZE sqlite_schema;
+
 CREATE TABLE image_properties (
     image_id TEXT    NOT NULL REFERENCES images (id),
     name     TEXT    NOT NULL,

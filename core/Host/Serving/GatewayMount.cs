@@ -1,0 +1,90 @@
+using GlanceGateway.Fuse;
+using GlanceGateway.Host.Configuration;
+using GlanceGateway.Host.Mounting;
+using GlanceGateway.Images;
+using GlanceGateway.View;
+
+namespace GlanceGateway.Host.Serving;
+
+/// <summary>The mount in the serving process.</summary>
+/// <remarks>A machine that cannot mount still serves the API: then there is one line that says what is missing.</remarks>
+internal sealed class GatewayMount : IAsyncDisposable
+{
+    /// <summary>How long files that are still open are served after the gateway was asked to stop.</summary>
+    private static readonly TimeSpan stopTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly ImageMount mount;
+
+    private GatewayMount(ImageMount mount, string directory)
+    {
+        this.mount = mount;
+        Directory = directory;
+    }
+
+    /// <summary>Where the images are files.</summary>
+    public string Directory { get; }
+
+    /// <summary>Whether the kernel reads local files itself.</summary>
+    public bool IsPassthrough => mount.PassthroughActive;
+
+    /// <summary>Mounts what the configuration asks for.</summary>
+    /// <returns>Null when it asks for no mount, or when this machine cannot mount.</returns>
+    /// <exception cref="ConfigurationException">The group does not exist.</exception>
+    public static async Task<GatewayMount?> StartAsync(
+        GatewayConfiguration configuration, ImageServices images, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        if (configuration.Mount is not { } wanted)
+        {
+            return null;
+        }
+
+        var logger = loggers.CreateLogger("GlanceGateway.Mount");
+        var viewer = wanted.As is { } identity
+            ? new Caller(identity.Project, "glance-gateway mount", identity.Roles)
+            : new Caller(GatewayServer.DefaultProject, "glance-gateway mount", ["admin", "member", "reader"]);
+        var privileged = Environment.IsPrivilegedProcess;
+        var options = new ImageMountOptions
+        {
+            Directory = wanted.Directory,
+            Uid = LinuxUsers.EffectiveUser,
+            Gid = wanted.Group is { } group ? LinuxUsers.GroupId(group) ?? throw NoSuchGroup(configuration, group) : LinuxUsers.EffectiveGroup,
+            WorldReadable = wanted.WorldReadable,
+            AllowOther = privileged || LinuxUsers.MayAllowOthers(),
+        };
+        try
+        {
+            CreateMountPoint(wanted.Directory);
+            var mounted = await ImageMount.StartAsync(new LocalImageSource(images, viewer), options, loggers, cancellationToken);
+            if (privileged)
+            {
+                logger.LogInformation("This process serves the mount as root; a crash of it ends the mount.");
+            }
+
+            return new GatewayMount(mounted, wanted.Directory);
+        }
+        catch (Exception failure) when (failure is FuseMountException or IOException or UnauthorizedAccessException)
+        {
+            logger.LogError("Images are not mounted at {Directory}, the API is served all the same: {Reason}", wanted.Directory, failure.Message);
+            return null;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync() => await mount.StopAsync(stopTimeout);
+
+    /// <summary>Makes the directory when it is missing. A dead mount there makes every look at it fail; the mount heals that itself.</summary>
+    private static void CreateMountPoint(string directory)
+    {
+        try
+        {
+            System.IO.Directory.CreateDirectory(directory);
+        }
+        catch (IOException) when (LinuxUsers.IsMountPoint(directory))
+        {
+            // Stale: its server died.
+        }
+    }
+
+    private static ConfigurationException NoSuchGroup(GatewayConfiguration configuration, string group) =>
+        new([new ConfigurationProblem(configuration.File ?? "configuration", "mount.group", $"there is no group '{group}'; create it, or name one that exists, or give a number")]);
+}

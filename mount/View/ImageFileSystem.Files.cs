@@ -1,0 +1,136 @@
+using GlanceGateway.Fuse;
+using Microsoft.Extensions.Logging;
+
+namespace GlanceGateway.View;
+
+/// <summary>Opening and reading images.</summary>
+internal sealed partial class ImageFileSystem
+{
+    /// <inheritdoc/>
+    public override Errno Open(in FuseCaller caller, ulong node, out OpenReply reply)
+    {
+        reply = OpenReply.Pending;
+        if (!tree.TryGet(node, out Node? known))
+        {
+            return Errno.ENOENT;
+        }
+
+        if (known is not ImageNode image)
+        {
+            return Errno.EISDIR;
+        }
+
+        if (open.TryEnter(image, out OpenReply ready))
+        {
+            reply = ready;
+        }
+
+        return Errno.None;
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask<OpenOutcome> OpenAsync(FuseCaller caller, ulong node, CancellationToken cancellationToken)
+    {
+        if (!tree.TryGet(node, out Node? known) || known is not ImageNode image)
+        {
+            return OpenOutcome.Failed(Errno.ENOENT);
+        }
+
+        try
+        {
+            return await open.EnterAsync(image, cancellationToken) is { } reply ? OpenOutcome.Done(reply) : OpenOutcome.Failed(Errno.ENOENT);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            Errno error = Failure.ToErrno(e);
+            ViewLog.OpenFailed(logger, e, image.Image.Id, error);
+            return OpenOutcome.Failed(error);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Release(ulong node, ulong handle) => open.Leave(handle);
+
+    /// <inheritdoc/>
+    public override ReadOutcome TryRead(in ReadRequest request, Span<byte> destination)
+    {
+        if (!open.TryGet(request.Handle, out OpenImage? image))
+        {
+            return ReadOutcome.Failed(Errno.EBADF);
+        }
+
+        if (request.Offset >= image.Size)
+        {
+            return ReadOutcome.Done(0);
+        }
+
+        if (image.File is not { } file)
+        {
+            return ReadOutcome.Pending;
+        }
+
+        Span<byte> wanted = destination[..(int)Math.Min(destination.Length, image.Size - request.Offset)];
+        int count = 0;
+        try
+        {
+            while (count < wanted.Length && RandomAccess.Read(file, wanted[count..], request.Offset + count) is > 0 and var got)
+            {
+                count += got;
+            }
+        }
+        catch (Exception e)
+        {
+            return FailRead(e, image, request.Offset);
+        }
+
+        return Finish(image, request.Offset, count, wanted.Length);
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask<ReadOutcome> ReadAsync(ReadRequest request, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        if (!open.TryGet(request.Handle, out OpenImage? image))
+        {
+            return ReadOutcome.Failed(Errno.EBADF);
+        }
+
+        Memory<byte> wanted = destination[..(int)Math.Min(destination.Length, image.Size - request.Offset)];
+        using CancellationTokenSource deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(options.SourceTimeout);
+        try
+        {
+            int count = await image.Source.ReadAsync(request.Offset, wanted, deadline.Token);
+            return Finish(image, request.Offset, count, wanted.Length);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            return FailRead(e, image, request.Offset);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override Errno Seek(in FuseCaller caller, ulong node, ulong handle, long offset, SeekKind kind, out long result)
+    {
+        result = 0;
+        return open.TryGet(handle, out OpenImage? image) ? Holes.Seek(image.Source, image.Size, offset, kind, out result) : Errno.EBADF;
+    }
+
+    private ReadOutcome Finish(OpenImage image, long offset, int count, int wanted)
+    {
+        if (count == wanted)
+        {
+            return ReadOutcome.Done(count);
+        }
+
+        // The kernel would fill the rest with zeros and a guest would boot from them.
+        ViewLog.ReadShort(logger, image.Node.Image.Id, offset + count, image.Size);
+        return ReadOutcome.Failed(Errno.EIO);
+    }
+
+    private ReadOutcome FailRead(Exception exception, OpenImage image, long offset)
+    {
+        Errno error = Failure.ToErrno(exception);
+        ViewLog.ReadFailed(logger, exception, image.Node.Image.Id, offset, error);
+        return ReadOutcome.Failed(error);
+    }
+}

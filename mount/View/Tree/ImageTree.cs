@@ -1,0 +1,333 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using Microsoft.Extensions.Logging;
+
+namespace GlanceGateway.View;
+
+/// <summary>
+/// The tree of directories, links and images, made from a catalogue.
+/// </summary>
+/// <remarks>
+/// <para>Shape: <c>/by-id/&lt;uuid&gt;</c> are the files; <c>/by-id/&lt;uuid&gt;.&lt;disk_format&gt;</c>,
+/// <c>/by-name/&lt;project&gt;/&lt;name&gt;</c> and <c>/by-tag/&lt;tag&gt;/&lt;name&gt;.&lt;uuid8&gt;</c> are links to them. Only
+/// ids lead to bytes: no text of a user ever chooses a path.</para>
+/// <para>Writing: updates come one at a time and are worked off whole. An image that did not change is not touched, so a
+/// snapshot costs the kernel's caches only what differs. Order within an update: new nodes, then names, then listings, then
+/// the nodes that lost their last name; so whoever finds a name also finds its node.</para>
+/// <para>Reading: without locks, see <see cref="DirectoryNode"/>.</para>
+/// </remarks>
+internal sealed class ImageTree
+{
+    private const ulong RootNumber = 1;
+
+    private readonly Lock _writer = new();
+    private readonly ConcurrentDictionary<ulong, Node> _nodes = new();
+    private readonly Dictionary<string, Placement> _images = [];
+    private readonly Dictionary<string, LinkDirectory> _projects = [];
+    private readonly Dictionary<string, LinkDirectory> _tags = [];
+    private readonly DirectoryNode _byId;
+    private readonly DirectoryNode _byName;
+    private readonly DirectoryNode _byTag;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private long _totalBytes;
+    private int _imageCount;
+
+    internal ImageTree(TimeProvider time, ILogger logger)
+    {
+        _time = time;
+        _logger = logger;
+        Root = new DirectoryNode(RootNumber, "", parent: null, time.GetUtcNow());
+        _nodes[RootNumber] = Root;
+        _byId = MakeDirectory(Root, "by-id");
+        _byName = MakeDirectory(Root, "by-name");
+        _byTag = MakeDirectory(Root, "by-tag");
+        Root.Publish(time.GetUtcNow());
+    }
+
+    internal DirectoryNode Root { get; }
+
+    /// <summary>Bytes of all images together.</summary>
+    internal long TotalBytes => Interlocked.Read(ref _totalBytes);
+
+    internal int NodeCount => _nodes.Count;
+
+    internal int ImageCount => Volatile.Read(ref _imageCount);
+
+    internal bool TryGet(ulong number, [NotNullWhen(true)] out Node? node) => _nodes.TryGetValue(number, out node);
+
+    /// <summary>Makes the tree what an update says.</summary>
+    internal TreeChange Apply(CatalogueUpdate update)
+    {
+        lock (_writer)
+        {
+            Work work = new(_time.GetUtcNow());
+            IEnumerable<string> gone = update.Gone;
+            if (update.IsSnapshot)
+            {
+                HashSet<string> shown = [.. update.Shown.Select(image => image.Id)];
+                gone = [.. _images.Keys.Where(id => !shown.Contains(id))];
+            }
+
+            foreach (string id in gone)
+            {
+                RemoveImage(id, work);
+            }
+
+            foreach (MountedImage image in update.Shown)
+            {
+                if (!SafeName.IsImageId(image.Id) || image.Size < 0)
+                {
+                    ViewLog.ImageUnusable(_logger, SafeName.ForWord(image.Id ?? ""), image.Size);
+                    continue;
+                }
+
+                ShowImage(image, work);
+            }
+
+            Finish(work);
+            Volatile.Write(ref _imageCount, _images.Count);
+            return work.Change;
+        }
+    }
+
+    private static (string Project, string[] Tags) DirectoriesOf(MountedImage image) =>
+        (SafeName.ForOwner(image.Owner), [.. image.Tags.Select(SafeName.ForWord).Distinct()]);
+
+    private static string? FormatNameOf(MountedImage image) =>
+        string.IsNullOrEmpty(image.DiskFormat) ? null : FormatName(image.Id, image.DiskFormat);
+
+    // The format is the backend's word too, so it gets the same treatment; the id leaves it 218 bytes.
+    private static string FormatName(string id, string format) => SafeName.ForWord(id + "." + format);
+
+    private static string TextOf(MountedImage image) => string.IsNullOrEmpty(image.Name) ? image.Id : image.Name;
+
+    private void ShowImage(MountedImage image, Work work)
+    {
+        string content = ImageNode.ContentOf(image);
+        if (!_images.TryGetValue(image.Id, out Placement? placement))
+        {
+            _images[image.Id] = placement = new Placement(MakeImage(image, content));
+            _byId.Set(image.Id, placement.Node);
+            work.Dirty.Add(_byId);
+            Interlocked.Add(ref _totalBytes, image.Size);
+        }
+        else if (placement.Node.Content == content)
+        {
+            // Of what may change without the bytes, the kernel keeps only the time.
+            if (placement.Node.Image.UpdatedAt != image.UpdatedAt)
+            {
+                work.Change.Invalidations.Add(new Invalidation(placement.Node.Number, null));
+            }
+
+            placement.Node.Image = image;
+        }
+        else
+        {
+            ImageNode old = placement.Node;
+            placement.Node = MakeImage(image, content);
+            _byId.Set(image.Id, placement.Node);
+            work.Drop(_byId, image.Id, old);
+            work.Change.Gone.Add(old);
+            Interlocked.Add(ref _totalBytes, image.Size - old.Image.Size);
+        }
+
+        PlaceFormat(placement, FormatNameOf(image), work);
+        PlaceLinks(placement, image, work);
+    }
+
+    private void RemoveImage(string id, Work work)
+    {
+        if (!_images.Remove(id, out Placement? placement))
+        {
+            return;
+        }
+
+        PlaceFormat(placement, null, work);
+        foreach (PlacedLink link in placement.Links)
+        {
+            link.Directory.Remove(link);
+            work.Touched.Add(link.Directory);
+        }
+
+        _byId.Remove(id, placement.Node);
+        work.Drop(_byId, id, placement.Node);
+        work.Change.Gone.Add(placement.Node);
+        Interlocked.Add(ref _totalBytes, -placement.Node.Image.Size);
+    }
+
+    private void PlaceFormat(Placement placement, string? name, Work work)
+    {
+        if (placement.Format?.Name == name)
+        {
+            return;
+        }
+
+        if (placement.Format is { } old)
+        {
+            _byId.Remove(old.Name, old.Node);
+            work.Drop(_byId, old.Name, old.Node);
+            placement.Format = null;
+        }
+
+        if (name is not null)
+        {
+            MountedImage image = placement.Node.Image;
+            LinkNode node = MakeLink(_byId, name, image.Id, image.Id, image.UpdatedAt);
+            _byId.Set(name, node);
+            work.Dirty.Add(_byId);
+            placement.Format = (name, node);
+        }
+    }
+
+    private void PlaceLinks(Placement placement, MountedImage image, Work work)
+    {
+        string text = TextOf(image);
+        (string project, string[] tags) = DirectoriesOf(image);
+        List<LinkDirectory> wanted = [GetDirectory(_projects, _byName, project, plainNames: true, work)];
+        wanted.AddRange(tags.Select(tag => GetDirectory(_tags, _byTag, tag, plainNames: false, work)));
+
+        // What stays as it is keeps its link: a new tag must not cost the caches the name.
+        List<PlacedLink> links = new(wanted.Count);
+        foreach (PlacedLink link in placement.Links)
+        {
+            if (link.Text == text && wanted.Remove(link.Directory))
+            {
+                links.Add(link);
+            }
+            else
+            {
+                link.Directory.Remove(link);
+                work.Touched.Add(link.Directory);
+            }
+        }
+
+        foreach (LinkDirectory directory in wanted)
+        {
+            PlacedLink link = new(directory, image.Id, text, image.UpdatedAt);
+            directory.Add(link);
+            work.Touched.Add(directory);
+            links.Add(link);
+        }
+
+        placement.Links = links;
+    }
+
+    private void Finish(Work work)
+    {
+        foreach (LinkDirectory directory in work.Touched)
+        {
+            List<(string Name, LinkNode Node)> dropped = [];
+            directory.Settle((link, name) => MakeLink(directory.Node, name, link.ImageId, "../../by-id/" + link.ImageId, link.Modified), dropped);
+            foreach ((string name, LinkNode node) in dropped)
+            {
+                work.Drop(directory.Node, name, node);
+            }
+
+            if (directory.IsEmpty)
+            {
+                RemoveDirectory(directory, work);
+            }
+            else if (directory.Node.IsDirty)
+            {
+                work.Dirty.Add(directory.Node);
+            }
+        }
+
+        foreach (DirectoryNode directory in work.Dirty)
+        {
+            directory.Publish(work.Now);
+            work.Change.Invalidations.Add(new Invalidation(directory.Number, null));
+        }
+
+        foreach (Node node in work.Dropped)
+        {
+            _nodes.TryRemove(KeyValuePair.Create(node.Number, node));
+        }
+
+        foreach (ImageNode node in work.Change.Gone)
+        {
+            node.IsGone = true;
+            work.Change.Invalidations.Add(new Invalidation(node.Number, null));
+        }
+    }
+
+    private LinkDirectory GetDirectory(Dictionary<string, LinkDirectory> known, DirectoryNode parent, string name, bool plainNames, Work work)
+    {
+        if (!known.TryGetValue(name, out LinkDirectory? directory))
+        {
+            known[name] = directory = new LinkDirectory(MakeDirectory(parent, name), plainNames);
+            work.Dirty.Add(parent);
+        }
+
+        return directory;
+    }
+
+    private void RemoveDirectory(LinkDirectory directory, Work work)
+    {
+        DirectoryNode node = directory.Node;
+        _ = (node.Parent == _byName ? _projects : _tags).Remove(node.Name);
+        node.Parent!.Remove(node.Name, node);
+        work.Dirty.Remove(node);
+        work.Drop(node.Parent, node.Name, node);
+    }
+
+    private DirectoryNode MakeDirectory(DirectoryNode parent, string name)
+    {
+        ulong number = NodeNumber.Of(NodeNumber.Directory, parent.Path + "/" + name, _nodes.ContainsKey);
+        DirectoryNode node = new(number, name, parent, _time.GetUtcNow());
+        _nodes[number] = node;
+        parent.Set(name, node);
+        return node;
+    }
+
+    private LinkNode MakeLink(DirectoryNode parent, string name, string imageId, string target, DateTimeOffset modified)
+    {
+        // The image is part of the key: the kernel caches targets by node, so a name that moves on needs another node.
+        ulong number = NodeNumber.Of(NodeNumber.Link, $"{parent.Path}/{name}\0{imageId}", _nodes.ContainsKey);
+        LinkNode node = new(number, Encoding.UTF8.GetBytes(target), modified);
+        _nodes[number] = node;
+        return node;
+    }
+
+    private ImageNode MakeImage(MountedImage image, string content)
+    {
+        ulong number = NodeNumber.Of(NodeNumber.ImageNode, content, _nodes.ContainsKey);
+        ulong inode = NodeNumber.Of(NodeNumber.ImageInode, content, static _ => false);
+        ImageNode node = new(number, inode, content, image);
+        _nodes[number] = node;
+        return node;
+    }
+
+    /// <summary>Where an image stands in the tree.</summary>
+    private sealed class Placement(ImageNode node)
+    {
+        internal ImageNode Node { get; set; } = node;
+
+        internal (string Name, LinkNode Node)? Format { get; set; }
+
+        internal List<PlacedLink> Links { get; set; } = [];
+    }
+
+    /// <summary>What one update gathers.</summary>
+    private sealed class Work(DateTimeOffset now)
+    {
+        internal DateTimeOffset Now { get; } = now;
+
+        internal HashSet<LinkDirectory> Touched { get; } = [];
+
+        internal HashSet<DirectoryNode> Dirty { get; } = [];
+
+        internal List<Node> Dropped { get; } = [];
+
+        internal TreeChange Change { get; } = new([], []);
+
+        internal void Drop(DirectoryNode parent, string name, Node node)
+        {
+            Dirty.Add(parent);
+            Dropped.Add(node);
+            Change.Invalidations.Add(new Invalidation(parent.Number, Encoding.UTF8.GetBytes(name)));
+        }
+    }
+}

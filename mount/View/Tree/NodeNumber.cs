@@ -1,0 +1,48 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace GlanceGateway.View;
+
+/// <summary>
+/// Numbers of nodes, derived from what the node is: the same after a restart and on every host, so that a server that takes
+/// over a live mount understands the numbers the kernel remembers.
+/// </summary>
+/// <remarks>
+/// An image's inode number and the number of the node that serves its bytes come from different <i>kinds</i>. A node served
+/// by passthrough may therefore one day stand beside the one served by copying, under the same inode number: the kernel
+/// refuses both manners on one node.
+/// </remarks>
+internal static class NodeNumber
+{
+    internal const string Directory = "directory";
+    internal const string Link = "link";
+    internal const string ImageInode = "image";
+    internal const string ImageNode = "image/open";
+    private const string Cookie = "cookie";
+
+    private const int FirstFree = 16; // 0 means "none" and 1 the root in the protocol; the others are room to breathe
+
+    /// <summary>The number of a thing; the next one that is free when another thing has it.</summary>
+    internal static ulong Of(string kind, string key, Func<ulong, bool> taken)
+    {
+        ulong number = Hash(kind, key);
+        while (number < FirstFree || taken(number))
+        {
+            number = number < FirstFree ? FirstFree : number + 1;
+        }
+
+        return number;
+    }
+
+    /// <summary>Where a name stands in the listing of its directory; below 2^62, since cookies are signed on their way to programs.</summary>
+    internal static ulong CookieOf(string name, Func<ulong, bool> taken) => Of(Cookie, name, taken);
+
+    private static ulong Hash(string kind, string key)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        // A cryptographic one, because users choose the keys: nobody shall fill a listing with collisions.
+        SHA256.HashData(Encoding.UTF8.GetBytes(kind + "\0" + key), hash);
+        return BinaryPrimitives.ReadUInt64LittleEndian(hash) >> 2;
+    }
+}

@@ -1,0 +1,168 @@
+using GlanceGateway.Abstractions;
+
+namespace GlanceGateway.Conformance;
+
+/// <summary>Attempts that end early: by dispose, by cancellation, by the death of the process.</summary>
+public abstract partial class DriverConformance
+{
+    /// <summary>Where an attempt ends.</summary>
+    public enum Stage
+    {
+        /// <summary>Before the first byte.</summary>
+        Begun,
+
+        /// <summary>After some bytes.</summary>
+        Written,
+
+        /// <summary>After a run of zeros.</summary>
+        Zeros,
+
+        /// <summary>By a cancelled write.</summary>
+        Cancelled,
+    }
+
+    /// <summary>An abort leaves no image; what it leaves otherwise is listed and can be settled.</summary>
+    [Theory]
+    [InlineData(Stage.Begun)]
+    [InlineData(Stage.Written)]
+    [InlineData(Stage.Zeros)]
+    [InlineData(Stage.Cancelled)]
+    public async Task Abort_leaves_no_image(Stage stage)
+    {
+        var attempt = NewAttempt();
+        var writer = await BeginAsync(attempt, 5_000_000);
+        await AdvanceAsync(writer, stage);
+
+        await writer.DisposeAsync();
+        await writer.DisposeAsync();
+
+        await AssertForgottenAsync(attempt);
+    }
+
+    /// <summary>A killed process cannot clean up; its successor can.</summary>
+    [Theory]
+    [InlineData(Stage.Begun)]
+    [InlineData(Stage.Written)]
+    [InlineData(Stage.Zeros)]
+    public async Task Death_in_the_middle_leaves_residue_that_can_be_settled(Stage stage)
+    {
+        var attempt = NewAttempt();
+        var writer = await BeginAsync(attempt, 5_000_000);
+        await AdvanceAsync(writer, stage);
+
+        await CrashAsync();
+
+        var residue = await ResidueAsync();
+        Assert.All(residue, left => Assert.Equal(attempt, left.Attempt));
+        Assert.All(residue, left => Assert.NotEmpty(left.Name));
+        await AssertForgottenAsync(attempt);
+        GC.KeepAlive(writer);
+    }
+
+    /// <summary>The registry recorded the location, then the process died: the image stays.</summary>
+    [Fact]
+    public async Task Death_after_the_commit_keeps_a_recorded_image()
+    {
+        var attempt = NewAttempt();
+        var writer = await BeginAsync(attempt);
+        await AppendAsync(writer, new Pattern(40), 0, 100_000);
+        var stored = await CommitAsync(writer);
+
+        await CrashAsync();
+
+        await AssertHoldsAsync(stored.Location, new Pattern(40), 100_000);
+        await Driver.SettleAsync(attempt, keepCommitted: true, Cancel);
+        await AssertHoldsAsync(stored.Location, new Pattern(40), 100_000);
+        Assert.DoesNotContain(await ResidueAsync(), residue => residue.Attempt == attempt);
+        GC.KeepAlive(writer);
+    }
+
+    /// <summary>The process died before the registry recorded the location: the image goes.</summary>
+    [Fact]
+    public async Task Death_after_the_commit_lets_an_unrecorded_image_go()
+    {
+        var attempt = NewAttempt();
+        var writer = await BeginAsync(attempt);
+        await AppendAsync(writer, new Pattern(41), 0, 100_000);
+        var stored = await CommitAsync(writer);
+
+        await CrashAsync();
+
+        await Driver.SettleAsync(attempt, keepCommitted: false, Cancel);
+        await AssertAbsentAsync(stored.Location);
+        await AssertForgottenAsync(attempt);
+        GC.KeepAlive(writer);
+    }
+
+    /// <summary>An attempt that lost and then died must not take the winner's image along.</summary>
+    [Fact]
+    public async Task Death_of_a_loser_leaves_the_winners_image()
+    {
+        var image = NewImage();
+        var (winner, loser) = (NewAttempt(image), NewAttempt(image));
+        var losing = await BeginAsync(loser);
+        await AppendAsync(losing, new Pattern(43), 0, 100);
+        var stored = await StoreAsync(winner, new Pattern(42), 5000);
+        Assert.Equal(StoreOutcome.Duplicate, (await losing.CommitAsync(Cancel)).Outcome);
+
+        await CrashAsync();
+
+        await Driver.SettleAsync(loser, keepCommitted: false, Cancel);
+        await AssertHoldsAsync(stored.Location, new Pattern(42), 5000);
+        await Driver.SettleAsync(winner, keepCommitted: true, Cancel);
+        await AssertHoldsAsync(stored.Location, new Pattern(42), 5000);
+        GC.KeepAlive(losing);
+    }
+
+    /// <summary>Another gateway may take this one for dead and settle its attempt; the name then stays free of it, unless the driver cannot tell.</summary>
+    [Fact]
+    public async Task Attempt_that_was_settled_meanwhile_cannot_commit()
+    {
+        if (!Fixture.SettledAttemptsCannotCommit)
+            Assert.Skip("The backend cannot refuse the commit of a settled attempt.");
+
+        var attempt = NewAttempt();
+        await using var writer = await BeginAsync(attempt);
+        await AppendAsync(writer, new Pattern(46), 0, 1000);
+        await Driver.SettleAsync(attempt, keepCommitted: false, Cancel);
+
+        await Assert.ThrowsAsync<StoreException>(async () => await writer.CommitAsync(Cancel));
+
+        await AssertForgottenAsync(attempt);
+    }
+
+    private static async ValueTask AdvanceAsync(IStoreWriter writer, Stage stage)
+    {
+        if (stage is Stage.Written or Stage.Cancelled)
+            await AppendAsync(writer, new Pattern(44), 0, writer.PreferredWriteSize + 10L);
+        if (stage == Stage.Zeros)
+            Assert.Equal(StoreOutcome.Ok, await writer.WriteZerosAsync(1_000_000, Cancel));
+        if (stage != Stage.Cancelled)
+            return;
+
+        // The cancellation may win or lose against the write; either way only dispose follows.
+        using var cancel = new CancellationTokenSource();
+        var write = writer.WriteAsync(new byte[writer.PreferredWriteSize], cancel.Token).AsTask();
+        await cancel.CancelAsync();
+        try
+        {
+            await write;
+        }
+        catch (OperationCanceledException)
+        {
+            // What was asked for.
+        }
+    }
+
+    // No trace after settling, and the name is free: an image stored under it is the new one.
+    private async ValueTask AssertForgottenAsync(WriteAttempt attempt)
+    {
+        await Driver.SettleAsync(attempt, keepCommitted: false, Cancel);
+        await Driver.SettleAsync(attempt, keepCommitted: false, Cancel);
+        Assert.Empty(await ResidueAsync());
+
+        var again = NewAttempt(attempt.ImageId);
+        var stored = await StoreAsync(again, new Pattern(45), 77);
+        await AssertHoldsAsync(stored.Location, new Pattern(45), 77);
+    }
+}

@@ -1,0 +1,186 @@
+using GlanceGateway.Abstractions;
+
+namespace GlanceGateway.Conformance;
+
+/// <summary>Random access, forward ranges, and what a source says of itself.</summary>
+public abstract partial class DriverConformance
+{
+    private const int ReadLength = (3 * 1024 * 1024) + 321;
+
+    /// <summary>Many readers share one source.</summary>
+    [Fact]
+    public async Task Random_ranges_are_read_by_many_at_once()
+    {
+        var pattern = new Pattern(11);
+        var stored = await StoreAndSettleAsync(pattern, ReadLength);
+        await using var source = await OpenAsync(stored.Location);
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(async reader =>
+        {
+            var random = new Random(reader);
+            for (var i = 0; i < 12; i++)
+            {
+                var buffer = new byte[random.Next(1, 400_000)];
+                var offset = random.NextInt64(ReadLength);
+                var expected = (int)Math.Min(buffer.Length, ReadLength - offset);
+                Assert.Equal(expected, await source.ReadAsync(offset, buffer, Cancel));
+                Assert.True(buffer.AsSpan(0, expected).SequenceEqual(pattern.Bytes(offset, expected)), $"{expected} bytes at {offset} differ");
+            }
+        }));
+    }
+
+    /// <summary>The end of a source is not an error.</summary>
+    [Fact]
+    public async Task Reads_at_and_past_the_end_are_short_or_empty()
+    {
+        var pattern = new Pattern(12);
+        var stored = await StoreAndSettleAsync(pattern, 10_000);
+        await using var source = await OpenAsync(stored.Location);
+        var buffer = new byte[4096];
+
+        Assert.Equal(10_000, source.Length ?? 10_000);
+        Assert.Equal(96, await source.ReadAsync(9904, buffer, Cancel));
+        Assert.Equal(pattern.Bytes(9904, 96), buffer[..96]);
+        Assert.Equal(0, await source.ReadAsync(10_000, buffer, Cancel));
+        Assert.Equal(0, await source.ReadAsync(1L << 40, buffer, Cancel));
+        Assert.Equal(0, await source.ReadAsync(0, Memory<byte>.Empty, Cancel));
+    }
+
+    /// <summary>An empty image is an image.</summary>
+    [Fact]
+    public async Task Empty_image_has_no_bytes()
+    {
+        var stored = await StoreAndSettleAsync(new Pattern(0), 0);
+        await using var source = await OpenAsync(stored.Location);
+
+        Assert.Equal(0, await source.ReadAsync(0, new byte[10], Cancel));
+        await using var stream = await source.OpenRangeAsync(0, null, Cancel);
+        Assert.Empty(await DrainAsync(stream));
+    }
+
+    /// <summary>What a download and its Range header need.</summary>
+    [Theory]
+    [InlineData(0, null, ReadLength)]
+    [InlineData(0, 1L, 1)]
+    [InlineData(1, 65_536L, 65_536)]
+    [InlineData(1_048_575, 2L, 2)]
+    [InlineData(ReadLength - 5, null, 5)]
+    [InlineData(ReadLength - 5, 100L, 5)]
+    [InlineData(ReadLength, null, 0)]
+    [InlineData(77, 0L, 0)]
+    public async Task Forward_range_gives_exactly_its_bytes(long offset, long? length, int expected)
+    {
+        var pattern = new Pattern(13);
+        var stored = await StoreAndSettleAsync(pattern, ReadLength);
+        await using var source = await OpenAsync(stored.Location);
+
+        await using var stream = await source.OpenRangeAsync(offset, length, Cancel);
+        var bytes = await DrainAsync(stream);
+
+        Assert.Equal(expected, bytes.Length);
+        Assert.True(bytes.AsSpan().SequenceEqual(pattern.Bytes(offset, expected)));
+    }
+
+    /// <summary>Downloads of one image share its source.</summary>
+    [Fact]
+    public async Task Forward_ranges_run_side_by_side()
+    {
+        var pattern = new Pattern(14);
+        var stored = await StoreAndSettleAsync(pattern, ReadLength);
+        await using var source = await OpenAsync(stored.Location);
+
+        await Task.WhenAll(Enumerable.Range(0, 6).Select(async i =>
+        {
+            await using var stream = await source.OpenRangeAsync(i * 1000, 500_000, Cancel);
+            Assert.True((await DrainAsync(stream)).AsSpan().SequenceEqual(pattern.Bytes(i * 1000, 500_000)));
+        }));
+    }
+
+    /// <summary>The host plans requests by the hints and compares validators.</summary>
+    [Fact]
+    public async Task Source_describes_itself_the_same_way_each_time()
+    {
+        var stored = await StoreAndSettleAsync(new Pattern(15), 1000);
+        await using var one = await OpenAsync(stored.Location);
+        await using var two = await OpenAsync(stored.Location);
+
+        Assert.Equal(one.Validator, two.Validator);
+        Assert.Equal(one.Hints, two.Hints);
+        Assert.True(one.Hints.BestRequestSize > 0);
+        Assert.True(one.Hints.Parallelism > 0);
+    }
+
+    /// <summary>A source that was closed under a reader says so, and nothing else.</summary>
+    [Fact]
+    public async Task Disposed_source_refuses_reads()
+    {
+        var stored = await StoreAndSettleAsync(new Pattern(16), 1000);
+        var source = await OpenAsync(stored.Location);
+        await source.DisposeAsync();
+        await source.DisposeAsync();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await source.ReadAsync(0, new byte[10], Cancel));
+    }
+
+    /// <summary>Extents cover the image once, and what they call a hole reads as zeros.</summary>
+    [Fact]
+    public async Task Extents_agree_with_the_content()
+    {
+        const int Data = 1 << 20;
+        const int Hole = 4 << 20;
+        var pattern = new Pattern(17);
+        await using var writer = await BeginAsync(NewAttempt());
+        await AppendAsync(writer, pattern, 0, Data);
+        Assert.Equal(StoreOutcome.Ok, await writer.WriteZerosAsync(Hole, Cancel));
+        await AppendAsync(writer, pattern, Data + Hole, Data);
+        Assert.Equal(StoreOutcome.Ok, await writer.WriteZerosAsync(Hole, Cancel));
+        var stored = await CommitAsync(writer);
+        await using var source = await OpenAsync(stored.Location);
+        if (source is not IExtentMap map)
+        {
+            Assert.Skip("The source does not know its holes.");
+            return;
+        }
+
+        var offset = 0L;
+        while (offset < stored.Size)
+        {
+            var extent = await map.GetExtentAsync(offset, Cancel);
+            Assert.Equal(offset, extent.Offset);
+            Assert.InRange(extent.Length, 1, stored.Size - offset);
+            if (extent.IsHole)
+            {
+                var bytes = new byte[extent.Length];
+                Assert.Equal(bytes.Length, await source.ReadAsync(offset, bytes, Cancel));
+                Assert.True(bytes.AsSpan().IndexOfAnyExcept((byte)0) < 0, $"the hole at {offset} holds data");
+            }
+
+            offset += extent.Length;
+        }
+
+        var inside = await map.GetExtentAsync(123, Cancel);
+        Assert.False(inside.IsHole);
+        Assert.Equal(123, inside.Offset);
+    }
+
+    /// <summary>sendfile and passthrough read the descriptor without the driver.</summary>
+    [Fact]
+    public async Task Local_file_is_the_plain_bytes_and_outlives_its_name()
+    {
+        var pattern = new Pattern(18);
+        var stored = await StoreAndSettleAsync(pattern, 100_000);
+        await using var source = await OpenAsync(stored.Location);
+        if (source is not ILocalFile file)
+        {
+            Assert.Skip("The source is not a local file.");
+            return;
+        }
+
+        Assert.Equal(StoreOutcome.Ok, await Driver.DeleteAsync(stored.Location, Cancel));
+
+        var buffer = new byte[100_001];
+        Assert.Equal(100_000, RandomAccess.Read(file.Handle, buffer, 0));
+        Assert.Equal(pattern.Bytes(0, 100_000), buffer[..100_000]);
+        await AssertIsAsync(source, pattern, 100_000);
+    }
+}

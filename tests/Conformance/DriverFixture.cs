@@ -1,0 +1,36 @@
+using GlanceGateway.Abstractions;
+
+namespace GlanceGateway.Conformance;
+
+/// <summary>How the suite gets at one driver over one empty backend. Made anew for every test; making it starts nothing.</summary>
+public abstract class DriverFixture : IAsyncDisposable
+{
+    /// <summary>The driver's name in its plugin's manifest.</summary>
+    public abstract string DriverName { get; }
+
+    /// <summary>Whether a run of zeros of several GiB is stored at no cost. Without, the sparse test is skipped.</summary>
+    public virtual bool CheapZeros => false;
+
+    /// <summary>Whether the backend refuses the commit of an attempt that another process has settled. True unless it is stateless up to the
+    /// commit, as a single S3 PUT is.</summary>
+    public virtual bool SettledAttemptsCannotCommit => true;
+
+    /// <summary>Starts the driver over an empty backend, or makes it empty.</summary>
+    public abstract ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken);
+
+    /// <summary>Starts the driver again over the same backend, as a new process does after the old one was killed.</summary>
+    /// <param name="killed">The driver of the killed process: not disposed by the suite before. A driver whose contents end with the process returns it.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    public abstract ValueTask<IStorageDriver> ReopenAsync(IStorageDriver killed, CancellationToken cancellationToken);
+
+    /// <summary>Locations that look like this one but lead out of the store; each must be refused as invalid.</summary>
+    /// <param name="location">A good one.</param>
+    public virtual IEnumerable<string> ForeignLocations(string location) => [];
+
+    /// <summary>Removes the backend, after the suite has disposed the last driver.</summary>
+    public virtual ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        return ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,126 @@
+using System.IO.Pipelines;
+using System.Text.Json;
+using GlanceGateway.Registry;
+using GlanceGateway.Stores;
+using GlanceGateway.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace GlanceGateway.Images.Tests;
+
+/// <summary>The rules over a real registry and real drivers, in a directory of the test's own.</summary>
+internal sealed class ImageWorld : IAsyncDisposable
+{
+    private readonly TempDirectory? directory;
+    private readonly ImageRegistry registry;
+    private readonly StoreSet stores;
+
+    private ImageWorld(TempDirectory? directory, string path, ImageRegistry registry, StoreSet stores, ImageServices images)
+    {
+        this.directory = directory;
+        Path = path;
+        this.registry = registry;
+        this.stores = stores;
+        Images = images;
+    }
+
+    public static Caller Owner { get; } = new("p-owner", "u", ["member", "reader"]);
+
+    public static Caller Member { get; } = new("p-member", "u", ["member", "reader"]);
+
+    public static Caller Stranger { get; } = new("p-stranger", "u", ["member", "reader"]);
+
+    public static Caller Reader { get; } = new("p-owner", "u", ["reader"]);
+
+    public static Caller Admin { get; } = new("p-admin", "u", ["admin", "member", "reader"]);
+
+    public string Path { get; }
+
+    public ImageServices Images { get; }
+
+    public ImageRegistry Registry => registry;
+
+    /// <summary>The files of the default store, traces of attempts included.</summary>
+    public string[] Files => Directory.GetFiles(System.IO.Path.Combine(Path, "disk"));
+
+    public static async Task<ImageWorld> OpenAsync(ImageOptions? options = null, TimeProvider? time = null, bool sweep = true)
+    {
+        var directory = new TempDirectory();
+        return await OpenAsync(directory, directory.Path, "instance-a", options, time, sweep);
+    }
+
+    /// <summary>Another gateway over the same registry and stores.</summary>
+    public Task<ImageWorld> OpenSecondAsync(TimeProvider time, string instance, ImageOptions? options = null) =>
+        OpenAsync(null, Path, instance, options, time, sweep: false);
+
+    public async ValueTask DisposeAsync()
+    {
+        await Images.DisposeAsync();
+        await stores.DisposeAsync();
+        await registry.DisposeAsync();
+        directory?.Dispose();
+    }
+
+    /// <summary>A queued raw image of the owner's.</summary>
+    public Task<Image> CreateAsync(Caller? caller = null, params (string Name, object? Value)[] attributes)
+    {
+        var given = attributes.ToDictionary(a => a.Name, a => a.Value);
+        given.TryAdd("disk_format", "raw");
+        given.TryAdd("container_format", "bare");
+        return Images.Catalog.CreateAsync(caller ?? Owner, [.. given.Select(a => new KeyValuePair<string, JsonElement>(a.Key, Json(a.Value)))], Token);
+    }
+
+    public static JsonElement Json(object? value) => JsonSerializer.SerializeToElement(value);
+
+    public Task UploadAsync(Image image, byte[] data, long? declared = null, string? store = null, Caller? caller = null) =>
+        Images.Uploads.UploadAsync(caller ?? Owner, image.Id, new UploadRequest(PipeReader.Create(new MemoryStream(data)), declared, store), Token);
+
+    public async Task<byte[]> ReadAsync(Image image, Caller? caller = null)
+    {
+        await using var data = await Images.Downloads.OpenAsync(caller ?? Owner, image.Id, Token);
+        await using var stream = await data!.Source.OpenRangeAsync(0, null, Token);
+        var copy = new MemoryStream();
+        await stream.CopyToAsync(copy, Token);
+        return copy.ToArray();
+    }
+
+    public Task<Image> FindAsync(Image image, Caller? caller = null) => Images.Catalog.GetAsync(caller ?? Owner, image.Id, Token);
+
+    /// <summary>The refusal that the call ends with.</summary>
+    public static async Task<ImageError> RefusalAsync(Task call) => (await Assert.ThrowsAsync<ImageException>(() => call)).Error;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static async Task<ImageWorld> OpenAsync(
+        TempDirectory? directory, string path, string instance, ImageOptions? options, TimeProvider? time, bool sweep)
+    {
+        var loggers = NullLoggerFactory.Instance;
+        var clock = time ?? TimeProvider.System;
+        var registry = await ImageRegistry.OpenAsync(
+            new RegistryOptions { DatabasePath = System.IO.Path.Combine(path, "registry.sqlite"), InstanceId = instance }, clock, loggers, Token);
+        var plugins = Directory.GetDirectories(System.IO.Path.Combine(RepositoryPaths.Root, "plugins"))
+            .Select(p => System.IO.Path.GetDirectoryName(System.IO.Path.Combine(p, "bin", RepositoryPaths.OutputKind))!)
+            .Where(Directory.Exists);
+        var stores = await StoreSet.OpenAsync(
+            PluginCatalog.Scan(plugins),
+            [
+                new StoreDefinition
+                {
+                    Id = "disk", Driver = "filesystem", IsDefault = true,
+                    Options = new Dictionary<string, object?> { ["directory"] = System.IO.Path.Combine(path, "disk") },
+                },
+                new StoreDefinition { Id = "small", Driver = "memory", Options = new Dictionary<string, object?> { ["max_size"] = "1MiB" } },
+            ],
+            new StoreSetOptions { ScratchRoot = System.IO.Path.Combine(path, "scratch-" + instance) },
+            loggers,
+            TimeProvider.System,
+            Token);
+        Assert.All(stores.All, s => Assert.Null(s.Problem));
+        var images = new ImageServices(registry, stores, options ?? new ImageOptions(), clock, loggers);
+        if (sweep)
+        {
+            await images.Sweeper.StartAsync(Token);
+        }
+
+        return new ImageWorld(directory, path, registry, stores, images);
+    }
+}

@@ -1,0 +1,26 @@
+using GlanceGateway.Abstractions;
+using GlanceGateway.Conformance;
+using GlanceGateway.Plugins.Memory;
+
+namespace GlanceGateway.Stores.Tests.Conformance;
+
+public sealed class MemoryConformance : DriverConformance
+{
+    public override DriverFixture CreateFixture() => new MemoryFixture();
+}
+
+public sealed class MemoryFixture : DriverFixture
+{
+    public override string DriverName => "memory";
+
+    public override bool CheapZeros => true;
+
+    public override ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken) =>
+        new MemoryDriverFactory().CreateAsync(new DriverOptions(new Dictionary<string, object>()), new StoreContext("tested", "", TimeProvider.System, Quiet.Logger), cancellationToken);
+
+    // Its contents are the process's, so what a killed process leaves is what its successor would have found.
+    public override ValueTask<IStorageDriver> ReopenAsync(IStorageDriver killed, CancellationToken cancellationToken) => ValueTask.FromResult(killed);
+
+    public override IEnumerable<string> ForeignLocations(string location) =>
+        [$"memory://other/{Guid.NewGuid():D}", $"memory://tested/{Guid.NewGuid():N}", $"memory://tested/a/{Guid.NewGuid():D}"];
+}

@@ -1,0 +1,4 @@
+namespace GlanceGateway.TestPlugins.NoFactory;
+
+/// <summary>Is no factory: it has the name only.</summary>
+public sealed class Factory;

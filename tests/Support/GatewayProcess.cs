@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace GlanceGateway.Testing;
+
+/// <summary>A real <c>glance-gateway serve</c> on a free port of loopback, started and stopped by the test.</summary>
+public sealed class GatewayProcess : IAsyncDisposable
+{
+    private readonly Process process;
+    private readonly StringBuilder log = new();
+
+    private GatewayProcess(Process process) => this.process = process;
+
+    /// <summary>Where it answers.</summary>
+    public Uri Address { get; private set; } = null!;
+
+    /// <summary>Its process id.</summary>
+    public int Id => process.Id;
+
+    /// <summary>What it wrote to standard error so far.</summary>
+    public string Log
+    {
+        get
+        {
+            lock (log)
+            {
+                return log.ToString();
+            }
+        }
+    }
+
+    /// <summary>The most memory it ever had resident, in bytes.</summary>
+    public long PeakMemory
+    {
+        get
+        {
+            var line = File.ReadLines($"/proc/{Id}/status").Single(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+            return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
+        }
+    }
+
+    /// <summary>Starts it and waits until it answers.</summary>
+    /// <param name="dataDirectory">Where it keeps everything.</param>
+    /// <param name="arguments">More arguments of <c>serve</c>.</param>
+    public static async Task<GatewayProcess> StartAsync(string dataDirectory, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(
+            "dotnet",
+            [Path.Combine(RepositoryPaths.Host, "glance-gateway.dll"), "serve", "--json", "--data", dataDirectory, "--listen", "127.0.0.1:0", .. arguments])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
+        var gateway = new GatewayProcess(Process.Start(start)!);
+        gateway.process.ErrorDataReceived += (_, line) =>
+        {
+            lock (gateway.log)
+            {
+                gateway.log.AppendLine(line.Data);
+            }
+        };
+        gateway.process.BeginErrorReadLine();
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        if (await gateway.process.StandardOutput.ReadLineAsync(timeout.Token) is not { } said)
+        {
+            await gateway.process.WaitForExitAsync(timeout.Token);
+            Assert.Fail($"glance-gateway did not start: exit code {gateway.process.ExitCode}\n{gateway.Log}");
+            return gateway;
+        }
+
+        gateway.Address = new Uri(JsonDocument.Parse(said).RootElement.GetProperty("address").GetString()!);
+        return gateway;
+    }
+
+    /// <summary>Kills it without warning.</summary>
+    public async Task KillAsync()
+    {
+        process.Kill();
+        await process.WaitForExitAsync();
+    }
+
+    /// <summary>Asks it to stop (SIGTERM) and waits.</summary>
+    /// <returns>Its exit code.</returns>
+    public async Task<int> TerminateAsync(TimeSpan? limit = null)
+    {
+        (await Command.RunAsync("kill", ["-TERM", Id.ToString(CultureInfo.InvariantCulture)])).Succeeded();
+        using var timeout = new CancellationTokenSource(limit ?? TimeSpan.FromSeconds(90));
+        await process.WaitForExitAsync(timeout.Token);
+        return process.ExitCode;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (!process.HasExited)
+        {
+            // In good order first: a killed gateway leaves its mount behind.
+            try
+            {
+                await TerminateAsync(TimeSpan.FromSeconds(20));
+            }
+            catch (OperationCanceledException)
+            {
+                await KillAsync();
+            }
+        }
+
+        process.Dispose();
+    }
+}
