@@ -27,9 +27,8 @@ internal sealed class ApiPipeline(ApiOptions options, RequestFrame frame, ICalle
         var destination = VersionNegotiation.Find(path, http.Request.Headers.Accept, out var rest);
         if (destination != Destination.V2)
         {
-            var anonymous = new ApiCall(http, Images.Caller.Gateway, [], baseUrl);
             var status = destination == Destination.Versions ? StatusCodes.Status200OK : StatusCodes.Status300MultipleChoices;
-            await anonymous.WriteJsonAsync(status, w => VersionList.Write(w, baseUrl));
+            await JsonAnswer.WriteAsync(http, status, w => VersionList.Write(w, baseUrl));
             return;
         }
 

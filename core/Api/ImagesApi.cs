@@ -1,4 +1,5 @@
 using GlanceGateway.Api.V2;
+using GlanceGateway.Images;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -10,9 +11,8 @@ namespace GlanceGateway.Api;
 /// <summary>The OpenStack Images API over HTTP.</summary>
 public static class ImagesApi
 {
-    /// <summary>Adds what the API is made of. The rules of images (<c>ImageCatalog</c>, <c>ImageUploads</c>, <c>ImageDownloads</c>,
-    /// <c>ImageMembers</c>, <c>StoreListing</c>, <c>ImageSchema</c>, <c>ImageOptions</c>) are the application's to add. An
-    /// <see cref="ICallerSource"/> that is there already stays.</summary>
+    /// <summary>Adds what the API is made of. <see cref="ImageServices"/> are the application's to add. A <see cref="TimeProvider"/> and an
+    /// <see cref="ICallerSource"/> that are there already stay.</summary>
     public static IServiceCollection AddImagesApi(this IServiceCollection services, ApiOptions options)
     {
         services.AddSingleton(options);
@@ -24,7 +24,7 @@ public static class ImagesApi
         });
         services.AddSingleton<ImageHandlers>();
         services.AddSingleton<UploadHandler>();
-        services.AddSingleton(s => ActivatorUtilities.CreateInstance<DownloadHandler>(s, Logger(s)));
+        services.AddSingleton<DownloadHandler>();
         services.AddSingleton<TagHandlers>();
         services.AddSingleton<MemberHandlers>();
         services.AddSingleton<SchemaHandlers>();

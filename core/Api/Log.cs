@@ -17,9 +17,6 @@ internal static partial class Log
     [LoggerMessage(4, LogLevel.Debug, "{RequestId}: the client went away")]
     public static partial void ClientGone(ILogger logger, string requestId, Exception exception);
 
-    [LoggerMessage(5, LogLevel.Warning, "{RequestId}: the client took no byte of image {ImageId} for {Seconds} s; its connection was cut")]
-    public static partial void Stalled(ILogger logger, string requestId, string imageId, double seconds);
-
-    [LoggerMessage(6, LogLevel.Warning, "{RequestId}: identity headers came from {Address}, which is no trusted proxy, and were ignored")]
+    [LoggerMessage(5, LogLevel.Warning, "{RequestId}: identity headers came from {Address}, which is no trusted proxy, and were ignored")]
     public static partial void Untrusted(ILogger logger, string requestId, string address);
 }

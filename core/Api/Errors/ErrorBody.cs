@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
@@ -14,8 +13,6 @@ namespace GlanceGateway.Api;
 /// </summary>
 internal static class ErrorBody
 {
-    private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     private enum Form
     {
         Plain,
@@ -48,7 +45,7 @@ internal static class ErrorBody
     private static byte[] Json(ApiException error)
     {
         var buffer = new ArrayBufferWriter<byte>(256);
-        using var writer = new Utf8JsonWriter(buffer, WriterOptions);
+        using var writer = new Utf8JsonWriter(buffer, JsonAnswer.WriterOptions);
         writer.WriteStartObject();
         writer.WriteStartObject("error");
         writer.WriteNumber("code", error.Status);

@@ -1,4 +1,5 @@
 using GlanceGateway.Abstractions;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
@@ -30,7 +31,7 @@ internal sealed class RequestFrame(ApiOptions options, TimeProvider time, ILogge
                 throw new ApiException(431, $"The request id is longer than {options.MaxRequestIdLength} characters.");
             await next(http);
         }
-        catch (Exception e) when (http.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (http.RequestAborted.IsCancellationRequested || e is ConnectionAbortedException or ConnectionResetException)
         {
             Log.ClientGone(logger, id, e);
             status = ClientGone;

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using GlanceGateway.Images;
 using Microsoft.AspNetCore.Http;
@@ -14,9 +12,6 @@ namespace GlanceGateway.Api;
 /// <param name="BaseUrl">Scheme and authority under which clients reach the gateway; no trailing slash.</param>
 internal sealed record ApiCall(HttpContext Http, Caller Caller, string[] Places, string BaseUrl)
 {
-    // Non-ASCII goes out as UTF-8; the answer is JSON and never part of a page.
-    private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>The first place of every route below <c>/images</c>.</summary>
     public string ImageId => Places[0];
 
@@ -33,24 +28,7 @@ internal sealed record ApiCall(HttpContext Http, Caller Caller, string[] Places,
     }
 
     /// <summary>Answers with JSON.</summary>
-    public async Task WriteJsonAsync(int status, Action<Utf8JsonWriter> write)
-    {
-        var buffer = new ArrayBufferWriter<byte>(4096);
-        await using (var writer = new Utf8JsonWriter(buffer, WriterOptions))
-            write(writer);
-        await WriteAsync(status, "application/json", buffer.WrittenMemory);
-    }
-
-    /// <summary>Answers with a body that is at hand.</summary>
-    public async Task WriteAsync(int status, string contentType, ReadOnlyMemory<byte> body)
-    {
-        Http.Response.StatusCode = status;
-        Http.Response.ContentType = contentType;
-        Http.Response.ContentLength = body.Length;
-        await Http.Response.Body.WriteAsync(body, Aborted);
-        if (Http.Features.Get<RequestJournal>() is { } journal)
-            journal.BytesSent += body.Length;
-    }
+    public Task WriteJsonAsync(int status, Action<Utf8JsonWriter> write) => JsonAnswer.WriteAsync(Http, status, write);
 
     /// <summary>Answers 204.</summary>
     public Task WriteNothingAsync()

@@ -1,12 +1,11 @@
 using System.IO.Pipelines;
 using GlanceGateway.Abstractions;
+using GlanceGateway.Images;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Win32.SafeHandles;
 
 namespace GlanceGateway.Api.V2;
-
-/// <summary>The client took nothing for too long.</summary>
-internal sealed class StalledException : Exception;
 
 /// <summary>
 /// Moves bytes from a source to a connection. Two lanes: a local file is read straight into the server's own buffers, anything else is one
@@ -14,7 +13,7 @@ internal sealed class StalledException : Exception;
 /// lets the kernel copy has its place beside them. 256 KiB reads measured 1.6 times the speed of the framework's own 16 KiB file sending.
 /// Nothing is read ahead of the client: a flush waits until the connection has room, and for no longer than the stall time-out.
 /// </summary>
-internal sealed class ImageSender(HttpContext http, TimeSpan stallTimeout)
+internal sealed class ImageSender(HttpContext http, TimeSpan stallTimeout, TimeProvider time)
 {
     private const int ChunkBytes = 256 * 1024;
 
@@ -26,7 +25,7 @@ internal sealed class ImageSender(HttpContext http, TimeSpan stallTimeout)
     /// <param name="length">Bytes; null for the rest of a source that does not know its length.</param>
     /// <param name="cancellationToken">The client went away.</param>
     /// <exception cref="EndOfStreamException">The source ended early.</exception>
-    /// <exception cref="StalledException">The client took nothing for the stall time-out.</exception>
+    /// <exception cref="ImageException"><see cref="ImageError.Stalled"/>: the client took nothing for the stall time-out.</exception>
     public async Task SendAsync(IByteSource source, long offset, long? length, CancellationToken cancellationToken)
     {
         if (source is ILocalFile { Handle: var handle })
@@ -48,7 +47,8 @@ internal sealed class ImageSender(HttpContext http, TimeSpan stallTimeout)
     private async Task PumpAsync(long? length, Func<long, Memory<byte>, CancellationToken, ValueTask<int>> read, CancellationToken cancellationToken)
     {
         var writer = http.Response.BodyWriter;
-        using var stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Func<CancellationToken, ValueTask<FlushResult>> flush = writer.FlushAsync;
+        using var stall = new StallTimer(stallTimeout, time, cancellationToken);
         for (long sent = 0; length is null || sent < length;)
         {
             var buffer = writer.GetMemory(ChunkBytes);
@@ -62,38 +62,11 @@ internal sealed class ImageSender(HttpContext http, TimeSpan stallTimeout)
                 return;
             }
             writer.Advance(count);
-            await FlushAsync(writer, stall, cancellationToken);
+            if ((await stall.WatchAsync(flush)).IsCompleted)
+                throw new ConnectionAbortedException("The connection takes no more bytes.");
             sent += count;
             if (journal is not null)
                 journal.BytesSent += count;
         }
-    }
-
-    private async Task FlushAsync(PipeWriter writer, CancellationTokenSource stall, CancellationToken cancellationToken)
-    {
-        var flush = writer.FlushAsync(stall.Token);
-        if (flush.IsCompletedSuccessfully)
-        {
-            Check(flush.Result, cancellationToken);
-            return;
-        }
-        stall.CancelAfter(stallTimeout);
-        try
-        {
-            Check(await flush, cancellationToken);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new StalledException();
-        }
-        stall.CancelAfter(Timeout.InfiniteTimeSpan);
-    }
-
-    private static void Check(FlushResult flush, CancellationToken cancellationToken)
-    {
-        if (!flush.IsCompleted)
-            return;
-        cancellationToken.ThrowIfCancellationRequested();
-        throw new OperationCanceledException("The connection takes no more bytes.");
     }
 }

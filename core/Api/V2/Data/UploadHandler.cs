@@ -4,7 +4,7 @@ using GlanceGateway.Images;
 namespace GlanceGateway.Api.V2;
 
 /// <summary><c>PUT /v2/images/{image}/file</c>.</summary>
-internal sealed class UploadHandler(ImageUploads uploads)
+internal sealed class UploadHandler(ImageServices images)
 {
     private const string SizeHeader = "x-openstack-image-size";
 
@@ -17,7 +17,7 @@ internal sealed class UploadHandler(ImageUploads uploads)
             throw MediaType.Unsupported(type);
         var store = request.Headers["X-Image-Meta-Store"].ToString();
         var size = DeclaredSize(request.Headers[SizeHeader], request.ContentLength);
-        await uploads.UploadAsync(
+        await images.Uploads.UploadAsync(
             call.Caller, call.ImageId, new UploadRequest(request.BodyReader, size, store.Length == 0 ? null : store), call.Aborted);
         await call.WriteNothingAsync();
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using GlanceGateway.Images;
 using GlanceGateway.Registry;
 
 namespace GlanceGateway.Api.V2;

@@ -5,15 +5,17 @@ using GlanceGateway.Registry;
 namespace GlanceGateway.Api.V2;
 
 /// <summary>Create, list, show, change and delete images.</summary>
-internal sealed class ImageHandlers(ImageCatalog catalog, StoreListing stores, ApiOptions options)
+internal sealed class ImageHandlers(ImageServices images, ApiOptions options)
 {
+    private readonly ImageCatalog catalog = images.Catalog;
+
     /// <summary><c>GET /v2/images</c>.</summary>
     public async Task ListAsync(ApiCall call)
     {
         var parameters = RequestQuery.Read(call.Http);
         var query = ListQuery.Parse(parameters, call.Caller.Viewer, options);
-        var images = await catalog.ListAsync(call.Caller, query, call.Aborted);
-        await call.WriteJsonAsync(200, w => WritePage(w, images, parameters, query.Limit));
+        var page = await catalog.ListAsync(call.Caller, query, call.Aborted);
+        await call.WriteJsonAsync(200, w => WritePage(w, page, parameters, query.Limit));
     }
 
     /// <summary><c>POST /v2/images</c>.</summary>
@@ -23,7 +25,7 @@ internal sealed class ImageHandlers(ImageCatalog catalog, StoreListing stores, A
         var image = await catalog.CreateAsync(call.Caller, JsonBody.Members(body.RootElement), call.Aborted);
         var headers = call.Http.Response.Headers;
         headers.Location = $"{call.BaseUrl}/v2/images/{image.Id}";
-        headers["OpenStack-image-store-ids"] = string.Join(',', stores.List(call.Caller).Select(s => s.Id));
+        headers["OpenStack-image-store-ids"] = string.Join(',', images.Stores.List(call.Caller).Select(s => s.Id));
         await call.WriteJsonAsync(201, w => ImageJson.Write(w, image));
     }
 
@@ -52,18 +54,18 @@ internal sealed class ImageHandlers(ImageCatalog catalog, StoreListing stores, A
     }
 
     /// <summary>A page and its links. They repeat every parameter as it came; Glance keeps only the last of repeated ones and so pages wrongly.</summary>
-    private static void WritePage(Utf8JsonWriter writer, IReadOnlyList<Image> images, List<QueryParameter> parameters, int limit)
+    private static void WritePage(Utf8JsonWriter writer, IReadOnlyList<Image> page, List<QueryParameter> parameters, int limit)
     {
         var kept = parameters.Where(p => p.Name != "marker").Select(p => p.Raw).ToList();
         writer.WriteStartObject();
         writer.WriteStartArray("images");
-        foreach (var image in images)
+        foreach (var image in page)
             ImageJson.Write(writer, image);
         writer.WriteEndArray();
         writer.WriteString("first", kept.Count == 0 ? "/v2/images" : $"/v2/images?{string.Join('&', kept)}");
         writer.WriteString("schema", "/v2/schemas/images");
-        if (images.Count > 0 && images.Count == limit)
-            writer.WriteString("next", $"/v2/images?{string.Join('&', kept.Append($"marker={images[^1].Id}"))}");
+        if (page.Count > 0 && page.Count == limit)
+            writer.WriteString("next", $"/v2/images?{string.Join('&', kept.Append($"marker={page[^1].Id}"))}");
         writer.WriteEndObject();
     }
 }

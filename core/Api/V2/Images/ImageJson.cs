@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GlanceGateway.Images;
 using GlanceGateway.Registry;
 
 namespace GlanceGateway.Api.V2;
@@ -31,8 +32,8 @@ internal static class ImageJson
         writer.WriteString("os_hash_algo", image.HashAlgorithm);
         writer.WriteString("os_hash_value", image.HashValue);
         writer.WriteString("id", image.Id);
-        writer.WriteString("created_at", WireNames.Of(image.CreatedAt));
-        writer.WriteString("updated_at", WireNames.Of(image.UpdatedAt));
+        writer.WriteString("created_at", WireValues.Of(image.CreatedAt));
+        writer.WriteString("updated_at", WireValues.Of(image.UpdatedAt));
         writer.WriteStartArray("tags");
         foreach (var tag in image.Tags)
             writer.WriteStringValue(tag);

@@ -66,7 +66,7 @@ internal static partial class ListQuery
                     query = query with { Visibility = Visibility(value) };
                     break;
                 case "member_status":
-                    query = query with { MemberStatus = value == "all" ? null : WireNames.Member(value) ?? throw Bad($"Invalid status: {value}") };
+                    query = query with { MemberStatus = value == "all" ? null : WireValues.Member(value) ?? throw Bad($"Invalid status: {value}") };
                     break;
                 case "os_hidden":
                     query = query with { Hidden = Flag(name, value.ToLowerInvariant(), value) };

@@ -3,7 +3,7 @@ using GlanceGateway.Images;
 namespace GlanceGateway.Api.V2;
 
 /// <summary>What this gateway can do and has.</summary>
-internal sealed class InfoHandlers(StoreListing stores)
+internal sealed class InfoHandlers(ImageServices images)
 {
     /// <summary><c>GET /v2/info/import</c>. No import method is served, and clients read the empty list as that.</summary>
     public static Task ImportAsync(ApiCall call) => call.WriteJsonAsync(200, w =>
@@ -23,7 +23,7 @@ internal sealed class InfoHandlers(StoreListing stores)
     {
         w.WriteStartObject();
         w.WriteStartArray("stores");
-        foreach (var store in stores.List(call.Caller))
+        foreach (var store in images.Stores.List(call.Caller))
         {
             w.WriteStartObject();
             w.WriteString("id", store.Id);

@@ -5,8 +5,10 @@ using GlanceGateway.Registry;
 namespace GlanceGateway.Api.V2;
 
 /// <summary>With whom an image is shared.</summary>
-internal sealed class MemberHandlers(ImageMembers members)
+internal sealed class MemberHandlers(ImageServices images)
 {
+    private readonly ImageMembers members = images.Members;
+
     /// <summary><c>GET /v2/images/{image}/members</c>.</summary>
     public async Task ListAsync(ApiCall call)
     {
@@ -50,7 +52,7 @@ internal sealed class MemberHandlers(ImageMembers members)
         if (body.RootElement.ValueKind != JsonValueKind.Object)
             throw new ApiException(400, "Expected a status in the form: {\"status\": \"status\"}");
         var value = JsonBody.Member(body.RootElement, "status") ?? throw new ApiException(400, "Status not specified");
-        var status = WireNames.Member(value.ValueKind == JsonValueKind.String ? value.GetString() : null)
+        var status = WireValues.Member(value.ValueKind == JsonValueKind.String ? value.GetString() : null)
             ?? throw new ApiException(400, "Incorrect request: Status must be \"pending\", \"accepted\" or \"rejected\".");
         var member = await members.SetStatusAsync(call.Caller, call.ImageId, call.Places[1], status, call.Aborted);
         await call.WriteJsonAsync(200, w => Write(w, member));
@@ -69,8 +71,8 @@ internal sealed class MemberHandlers(ImageMembers members)
         writer.WriteString("member_id", member.MemberId);
         writer.WriteString("image_id", member.ImageId);
         writer.WriteString("status", WireNames.Of(member.Status));
-        writer.WriteString("created_at", WireNames.Of(member.CreatedAt));
-        writer.WriteString("updated_at", WireNames.Of(member.UpdatedAt));
+        writer.WriteString("created_at", WireValues.Of(member.CreatedAt));
+        writer.WriteString("updated_at", WireValues.Of(member.UpdatedAt));
         writer.WriteString("schema", "/v2/schemas/member");
         writer.WriteEndObject();
     }
