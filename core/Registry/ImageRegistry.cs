@@ -27,6 +27,7 @@ public sealed class ImageRegistry : IAsyncDisposable
     private readonly SqliteReaders _readers;
     private readonly ChangeSignal _changes;
     private readonly TimeProvider _time;
+    private int _disposed;
 
     private ImageRegistry(string instanceId, SqliteWriter writer, SqliteReaders readers, ChangeSignal changes, TimeProvider time)
     {
@@ -97,6 +98,9 @@ public sealed class ImageRegistry : IAsyncDisposable
     /// <summary>Finishes the units of work that wait and the reads under way, then closes the database.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+
         // The writer goes last: the last connection to close folds the log into the file, which a read-only one cannot.
         _changes.Close();
         await _readers.DisposeAsync();

@@ -21,7 +21,7 @@ internal sealed class ChangeSignal
             _next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
-        reached.SetResult();
+        reached.TrySetResult(); // it is set already when the registry closes: the last units are still to be finished then
     }
 
     /// <summary>Ends when a change after a sequence is committed.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Dapper;
 using DbUp;
 using DbUp.Engine;
@@ -6,6 +7,7 @@ using DbUp.Engine.Output;
 using DbUp.Sqlite.Helpers;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
+using SQLitePCL;
 
 namespace GlanceGateway.Registry.Database;
 
@@ -39,6 +41,7 @@ internal sealed class SqliteSchema(IReadOnlyList<SqlScript> scripts, ILogger log
         using var shared = new SharedConnection(connection);
         var result = DeployChanges.To.SqliteDatabase(shared)
             .WithScripts(scripts)
+            .WithPreprocessor(new OneStatementAtATime())
             .WithVariablesDisabled()
             .WithTransactionPerScript()
             .JournalToSqliteTable(Journal)
@@ -92,6 +95,29 @@ internal sealed class SqliteSchema(IReadOnlyList<SqlScript> scripts, ILogger log
             .Where(name => name.StartsWith(Folder, StringComparison.Ordinal))
             .Order(StringComparer.Ordinal)
             .Select(name => SqlScript.FromStream(name[Folder.Length..], assembly.GetManifestResourceStream(name)))];
+    }
+
+    /// <summary>
+    /// Sets statements apart by lines of a lone semicolon, at which DbUp cuts. Uncut, Microsoft.Data.Sqlite silently leaves out all that follows a
+    /// statement with result columns, and ALTER TABLE ADD COLUMN on a STRICT table is one of these.
+    /// </summary>
+    private sealed class OneStatementAtATime : IScriptPreprocessor
+    {
+        public string Process(string contents)
+        {
+            var cut = new StringBuilder();
+            var statement = new StringBuilder();
+            foreach (var line in contents.Split('\n'))
+            {
+                statement.Append(line).Append('\n');
+                if (!line.AsSpan().TrimEnd().EndsWith(";") || raw.sqlite3_complete(statement.ToString()) == 0)
+                    continue;
+                cut.Append(statement).Append(";\n");
+                statement.Clear();
+            }
+
+            return cut.Append(statement).ToString();
+        }
     }
 
     private sealed class UpgradeLog(ILogger logger) : IUpgradeLog

@@ -69,6 +69,7 @@ internal sealed class SqliteWriter : IAsyncDisposable
     {
         _waiting.CompleteAdding();
         await _ended.Task;
+        _waiting.Dispose();
     }
 
     private void Work()
@@ -89,7 +90,6 @@ internal sealed class SqliteWriter : IAsyncDisposable
         }
 
         _connection.Dispose();
-        _waiting.Dispose();
         _ended.SetResult();
     }
 

@@ -1,0 +1,139 @@
+using GlanceGateway.Registry;
+
+namespace GlanceGateway.Registry.Tests;
+
+public sealed class ChangeTests : IAsyncDisposable
+{
+    private readonly RegistryFile _file = new();
+
+    public ValueTask DisposeAsync() => _file.DisposeAsync();
+
+    private static Task<IReadOnlyList<ImageChange>> Changes(ImageRegistry registry, long after = 0, int limit = 100) =>
+        registry.ListChangesAsync(after, limit, TestContext.Current.CancellationToken);
+
+    private static Task<long> Latest(ImageRegistry registry) => registry.LatestChangeAsync(TestContext.Current.CancellationToken);
+
+    [Fact]
+    public async Task Every_change_writes_its_row_in_order()
+    {
+        var registry = await _file.OpenAsync();
+        Assert.Equal(0, await Latest(registry));
+        var image = await registry.Insert(new Image { Id = "a" });
+        await registry.Update(image with { Name = "n" });
+        var location = await registry.Do((unit, token) =>
+            unit.AddLocationAsync("a", new ImageLocation(0, "s", "file:///x", new Dictionary<string, string>()), token));
+        await registry.Do((unit, token) => unit.RemoveLocationAsync("a", location, token));
+        await registry.Do((unit, token) => unit.InsertMemberAsync("a", "p", token));
+        await registry.Do((unit, token) => unit.UpdateMemberAsync("a", "p", MemberStatus.Accepted, token));
+        await registry.Do((unit, token) => unit.DeleteMemberAsync("a", "p", token));
+        await registry.Delete("a");
+        var changes = await Changes(registry);
+        Assert.Equal(
+            [
+                ChangeKind.Created, ChangeKind.Updated, ChangeKind.Updated, ChangeKind.Updated,
+                ChangeKind.Members, ChangeKind.Members, ChangeKind.Members, ChangeKind.Deleted,
+            ],
+            changes.Select(change => change.Kind));
+        Assert.Equal(changes.Select(change => change.Sequence).Order(), changes.Select(change => change.Sequence));
+        Assert.All(changes, change => Assert.Equal(("a", _file.Clock.Now), (change.ImageId, change.At)));
+        Assert.Equal(changes[^1].Sequence, await Latest(registry));
+        Assert.Equal(changes.Skip(3).Take(2), await Changes(registry, changes[2].Sequence, limit: 2));
+        Assert.Empty(await Changes(registry, changes[^1].Sequence));
+    }
+
+    [Fact]
+    public async Task What_changes_nothing_writes_no_row()
+    {
+        var registry = await _file.OpenAsync();
+        var image = await registry.Insert(new Image { Id = "a" });
+        var latest = await Latest(registry);
+        await registry.Do((unit, token) => unit.InsertImageAsync(image, token));
+        await registry.Update(image with { Version = 9 });
+        await registry.Delete("b");
+        await registry.Do((unit, token) => unit.DeleteMemberAsync("a", "p", token));
+        await registry.Do((unit, token) => unit.TakeLeaseAsync("image/a", TimeSpan.FromMinutes(1), ownToo: false, token));
+        await Assert.ThrowsAsync<TimeoutException>(() => registry.Do<int>(async (unit, token) =>
+        {
+            await unit.UpdateImageAsync(image with { Name = "x" }, token);
+            throw new TimeoutException();
+        }));
+        Assert.Equal(latest, await Latest(registry));
+    }
+
+    [Fact]
+    public async Task A_unit_writes_one_row_for_each_image_and_kind()
+    {
+        var registry = await _file.OpenAsync();
+        var image = await registry.Insert(new Image { Id = "a" });
+        await registry.Do(async (unit, token) =>
+        {
+            await unit.AddLocationAsync("a", new ImageLocation(0, "s", "file:///x", new Dictionary<string, string>()), token);
+            await unit.UpdateImageAsync(image, token);
+            var other = await unit.InsertImageAsync(new Image { Id = "b" }, token);
+            return await unit.UpdateImageAsync(other! with { Name = "n" }, token);
+        });
+        Assert.Equal(
+            [("a", ChangeKind.Created), ("a", ChangeKind.Updated), ("b", ChangeKind.Created)],
+            (await Changes(registry)).Select(change => (change.ImageId, change.Kind)));
+    }
+
+    [Fact]
+    public async Task Waiting_ends_with_the_commit_and_finds_the_change()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var registry = await _file.OpenAsync();
+        for (var round = 0; round < 50; round++)
+        {
+            var latest = await Latest(registry);
+            var waiting = registry.WaitForChangeAsync(latest, cancellation);
+            Assert.False(waiting.IsCompleted);
+            await registry.Insert(new Image { Id = Units.NewId() });
+            await waiting.WaitAsync(TimeSpan.FromSeconds(5), cancellation);
+            Assert.Single(await Changes(registry, latest));
+            Assert.True(registry.WaitForChangeAsync(latest, cancellation).IsCompletedSuccessfully);
+        }
+    }
+
+    [Fact]
+    public async Task Waiting_knows_the_changes_of_an_earlier_life()
+    {
+        await using (var before = await _file.OpenAsync())
+            await before.Insert(new Image { Id = "a" });
+        var registry = await _file.OpenAsync();
+        await registry.WaitForChangeAsync(0, TestContext.Current.CancellationToken);
+        Assert.Equal("a", Assert.Single(await Changes(registry)).ImageId);
+    }
+
+    [Fact]
+    public async Task Waiting_can_be_cancelled_and_ends_with_the_registry()
+    {
+        var registry = await _file.OpenAsync();
+        using var cancellation = new CancellationTokenSource();
+        var cancelled = registry.WaitForChangeAsync(0, cancellation.Token);
+        var left = registry.WaitForChangeAsync(0, TestContext.Current.CancellationToken);
+        await cancellation.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
+        await registry.DisposeAsync();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => left);
+    }
+
+    [Fact]
+    public async Task Pruning_keeps_what_is_young_and_always_the_newest()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var registry = await _file.OpenAsync();
+        await registry.PruneChangesAsync(_file.Clock.Now, cancellation);
+        await registry.Insert(new Image { Id = "a" });
+        await registry.Insert(new Image { Id = "b" });
+        _file.Clock.Advance(TimeSpan.FromHours(1));
+        await registry.Insert(new Image { Id = "c" });
+        await registry.Insert(new Image { Id = "d" });
+        await registry.PruneChangesAsync(_file.Clock.Now, cancellation);
+        Assert.Equal(["c", "d"], (await Changes(registry)).Select(change => change.ImageId));
+        await registry.PruneChangesAsync(_file.Clock.Now.AddDays(1), cancellation);
+        var newest = Assert.Single(await Changes(registry));
+        Assert.Equal("d", newest.ImageId);
+        await registry.Insert(new Image { Id = "e" });
+        Assert.True(await Latest(registry) > newest.Sequence);
+    }
+}
