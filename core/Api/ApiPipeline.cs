@@ -25,6 +25,13 @@ internal sealed class ApiPipeline(ApiOptions options, RequestFrame frame, ICalle
 
         var baseUrl = BaseUrl.Of(http, options);
         var destination = VersionNegotiation.Find(path, http.Request.Headers.Accept, out var rest);
+        if (destination == Destination.Choices && options.Identity == IdentityMode.None && path[0] == "projects")
+        {
+            // Without Keystone the openstack client looks for projects at the only endpoint it has. Refused it takes the id as given;
+            // any other answer ends `image remove project` with an error.
+            throw new ApiException(403, "There is no identity service here; name a project by its id.");
+        }
+
         if (destination != Destination.V2)
         {
             var status = destination == Destination.Versions ? StatusCodes.Status200OK : StatusCodes.Status300MultipleChoices;

@@ -41,13 +41,7 @@ internal sealed class GatewayServer : IAsyncDisposable
         builder.Services.AddSingleton<IHostLifetime, CommandLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = drainTimeout);
         builder.Services.AddSingleton(time);
-        builder.Services.AddSingleton(images.Options);
-        builder.Services.AddSingleton(images.Schema);
-        builder.Services.AddSingleton(images.Catalog);
-        builder.Services.AddSingleton(images.Members);
-        builder.Services.AddSingleton(images.Uploads);
-        builder.Services.AddSingleton(images.Downloads);
-        builder.Services.AddSingleton(images.Stores);
+        builder.Services.AddSingleton(images);
         builder.Services.AddImagesApi(new ApiOptions
         {
             PublicEndpoint = configuration.PublicEndpoint,
