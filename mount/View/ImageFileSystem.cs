@@ -11,8 +11,22 @@ namespace GlanceGateway.View;
 /// <para>Handles of files are their node numbers and listings are positions by name, so nothing of an open lives here that a
 /// successor could not know. Lookups are not counted: a number always means the same thing, and one the tree does not know
 /// any more is answered with ENOENT, unless it is open.</para>
-/// <para>Names and attributes are given to the kernel for an hour; changes are pushed. Names that do not exist are not cached
-/// and listings are not either: see the README for what that costs.</para>
+/// <para>Names and attributes are given to the kernel for an hour; changes are pushed. Names that do not exist are not cached,
+/// nor are listings: 10,000 entries take 10 ms from here and 2 ms from the kernel's cache, which is not worth having two
+/// orders of entries, the cached one and the live one, meet in one walk.</para>
+/// <list type="table">
+/// <listheader><term>Error</term><description>When</description></listheader>
+/// <item><term>ENOENT</term><description>no such name; the image is gone or forbidden by now, also for an open by /proc/self/fd</description></item>
+/// <item><term>EACCES</term><description>the permission bits, checked by the kernel: root and the configured group only, unless world-readable</description></item>
+/// <item><term>EROFS</term><description>any change</description></item>
+/// <item><term>EIO</term><description>the bytes cannot be had now: every fault of a store, a time-out, fewer bytes than the
+/// catalogue says (<see cref="Failure"/>). The next read or open asks anew</description></item>
+/// <item><term>EINTR</term><description>the program got a signal while an open waited</description></item>
+/// <item><term>ENXIO</term><description>a seek for data or a hole at or behind the end, or for data when none follows</description></item>
+/// <item><term>ENODATA</term><description>no such extended attribute</description></item>
+/// <item><term>ENOTCONN</term><description>from the kernel: the server is gone</description></item>
+/// <item><term>ESTALE</term><description>never: the kernel would try again, and clients fail all the same</description></item>
+/// </list>
 /// </remarks>
 internal sealed partial class ImageFileSystem(ImageTree tree, OpenImages open, ImageMountOptions options, ILogger logger) : FuseFileSystem
 {

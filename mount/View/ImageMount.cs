@@ -153,13 +153,14 @@ public sealed class ImageMount : IAsyncDisposable
     private async Task<bool> EndAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         await _stopping.CancelAsync();
-        await _following;
-        _notifier.Dispose();
         // On a thread of its own: umount(2) waits for the kernel.
         bool ended = await Task.Factory.StartNew(
             () => _server.StopAsync(timeout, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
         _server.Dispose();
         await _open.DisposeAsync();
+        _notifier.Dispose();
+        // A source that does not listen to its token must not keep the mount.
+        _ = await Task.WhenAny(_following, Task.Delay(s_shortStop, CancellationToken.None));
         return ended;
     }
 }

@@ -78,6 +78,47 @@ public sealed class LifeTests
     }
 
     [Fact]
+    public async Task A_start_that_is_called_off_unmounts_again()
+    {
+        TestMount.RequireFuse();
+        string directory = Directory.CreateTempSubdirectory("view-test-").FullName;
+        using CancellationTokenSource off = new();
+        Task<ImageMount> starting = ImageMount.StartAsync(new FakeImageSource { IsUnreachable = true }, new ImageMountOptions { Directory = directory }, NullLoggerFactory.Instance, off.Token);
+        Client.Eventually(() => IsMounted(directory), "the mount is there");
+
+        await off.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => starting);
+        Assert.False(IsMounted(directory));
+        Directory.Delete(directory);
+    }
+
+    [Fact]
+    public async Task A_dead_mount_left_by_another_server_is_healed()
+    {
+        FakeImageSource source = new();
+        MountedImage image = source.AddMemory([1], FakeImageSource.Describe("x", 0));
+        TestMount.RequireFuse();
+        string directory = Directory.CreateTempSubdirectory("view-test-").FullName;
+        // A mount whose device nobody holds any more.
+        Client.Succeed("python3", "-c", """
+            import ctypes, os, sys
+            device = os.open("/dev/fuse", os.O_RDWR)
+            data = f"fd={device},rootmode=40000,user_id=0,group_id=0".encode()
+            sys.exit(ctypes.CDLL(None, use_errno=True).mount(b"dead", sys.argv[1].encode(), b"fuse.dead", 0, data))
+            """, directory);
+        Assert.Contains("not connected", Client.Execute("stat", directory).Output, StringComparison.Ordinal);
+
+        await using (ImageMount mount = await ImageMount.StartAsync(source, new ImageMountOptions { Directory = directory }, NullLoggerFactory.Instance, TestContext.Current.CancellationToken))
+        {
+            Assert.Equal([1], Client.Run(() => File.ReadAllBytes(Path.Combine(directory, "by-id", image.Id))));
+        }
+
+        Assert.False(IsMounted(directory));
+        Directory.Delete(directory);
+    }
+
+    [Fact]
     public async Task A_mount_point_that_does_not_exist_is_refused_with_its_name()
     {
         TestMount.RequireFuse();

@@ -106,6 +106,26 @@ public sealed class LiveTests
     }
 
     [Fact]
+    public async Task A_read_that_waits_does_not_hold_up_news()
+    {
+        TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        FakeImageSource source = new();
+        MountedImage image = source.AddMemory(new byte[1 << 20], FakeImageSource.Describe("slow", 0), bytes => bytes.Gate = () => gate.Task);
+        await using TestMount mount = await TestMount.StartAsync(source);
+        Client.Running reading = Client.Begin(() => Assert.Equal(1 << 20, File.ReadAllBytes(mount.ById(image)).Length));
+        Client.Eventually(() => mount.Mount.Counters.AsynchronousReads > 0, "the read waits");
+
+        source.Update(image with { Size = 1 << 20, UpdatedAt = image.UpdatedAt.AddDays(1) });
+        source.Remove(image);
+        MountedImage next = source.AddMemory([1], FakeImageSource.Describe("next", 0));
+
+        Client.Eventually(() => !Exists(mount.ById(image)) && Exists(mount.ById(next)), "the changes show");
+        Assert.False(reading.Ended);
+        gate.SetResult();
+        reading.Join();
+    }
+
+    [Fact]
     public async Task A_lost_catalogue_stays_visible_and_is_followed_again()
     {
         FakeImageSource source = new();

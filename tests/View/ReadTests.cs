@@ -80,6 +80,78 @@ public sealed class ReadTests
     }
 
     [Fact]
+    public async Task An_image_that_becomes_local_is_passed_through_once_the_copied_opens_are_closed()
+    {
+        byte[] content = Noise(1 << 20);
+        string file = MakeFile(content);
+        bool local = false;
+        FakeImageSource source = new();
+        MountedImage image = source.Show(FakeImageSource.Describe("disk", content.Length), () => local ? new FileBytes(file) : new MemoryBytes(content));
+        await using TestMount mount = await TestMount.StartAsync(source);
+        Assert.SkipUnless(mount.Mount.PassthroughActive, "this kernel has no passthrough");
+
+        for (int round = 1; round <= 3; round++)
+        {
+            // The kernel answers EIO to opens of one node in two manners, and to two backing files.
+            local = false;
+            int copied = Client.Run(() => Posix.OpenOrThrow(mount.ById(image)));
+            local = true;
+            ReadAtRandom(mount.ById(image), content, readers: 2, reads: 10);
+            Assert.Equal(3 * round, mount.Mount.CopyOpens);
+            Client.Run(() => Posix.Close(copied));
+            Client.Eventually(() => mount.Mount.OpenSources == 0, "the copied one is closed");
+
+            int passed = Client.Run(() => Posix.OpenOrThrow(mount.ById(image)));
+            local = false;
+            ReadAtRandom(mount.ById(image), content, readers: 2, reads: 10);
+            Assert.Equal(3 * round, mount.Mount.PassthroughOpens);
+            Client.Run(() => Posix.Close(passed));
+            Client.Eventually(() => mount.Mount.OpenSources == 0, "the local one is closed");
+        }
+
+        File.Delete(file);
+    }
+
+    [Fact]
+    public async Task A_file_the_kernel_does_not_take_is_copied_and_the_log_says_why_once()
+    {
+        byte[] content = Noise(300_000);
+        FakeImageSource source = new();
+        await using TestMount mount = await TestMount.StartAsync(source);
+        Assert.SkipUnless(mount.Mount.PassthroughActive, "this kernel has no passthrough");
+        string[] layers = [mount.Scratch("lower"), mount.Scratch("upper"), mount.Scratch("work"), mount.Scratch("merged")];
+        foreach (string layer in layers)
+        {
+            Directory.CreateDirectory(layer);
+        }
+
+        Assert.SkipUnless(
+            Client.Execute("mount", "-t", "overlay", "overlay", "-o", $"lowerdir={layers[0]},upperdir={layers[1]},workdir={layers[2]}", layers[3]).ExitCode == 0, "no overlay filesystem here");
+        try
+        {
+            string stacked = Path.Combine(layers[3], "disk");
+            string plain = mount.Scratch("disk");
+            await File.WriteAllBytesAsync(stacked, content, TestContext.Current.CancellationToken);
+            await File.WriteAllBytesAsync(plain, content, TestContext.Current.CancellationToken);
+            MountedImage[] images = [source.AddFile(stacked, FakeImageSource.Describe("a", 0)), source.AddFile(stacked, FakeImageSource.Describe("b", 0)), source.AddFile(plain, FakeImageSource.Describe("c", 0))];
+            Client.Eventually(() => File.Exists(mount.ById(images[2])), "the images are there");
+
+            foreach (MountedImage image in images)
+            {
+                Assert.True(content.AsSpan().SequenceEqual(Client.Run(() => File.ReadAllBytes(mount.ById(image)))));
+            }
+
+            Assert.Equal((2, 1), (mount.Mount.CopyOpens, mount.Mount.PassthroughOpens));
+            Assert.True(mount.Mount.PassthroughActive);
+            Assert.Single(mount.Log, line => line.Contains("overlay", StringComparison.Ordinal));
+        }
+        finally
+        {
+            Client.Eventually(() => Client.Execute("umount", layers[3]).ExitCode == 0, "the overlay is unmounted");
+        }
+    }
+
+    [Fact]
     public async Task Bytes_that_come_later_are_read_by_many_from_one_source()
     {
         byte[] content = Noise((4 << 20) + 321);

@@ -7,6 +7,10 @@ namespace GlanceGateway.View.Tests;
 public sealed class SourceTests
 {
     [Fact]
+    public void Every_fault_of_a_store_is_an_io_error() =>
+        Assert.All(Enum.GetValues<StoreError>(), static error => Assert.Equal(Errno.EIO, Failure.ToErrno(new StoreException(error, "x"))));
+
+    [Fact]
     public async Task A_failed_read_is_an_io_error_and_the_next_one_works()
     {
         byte[] content = ReadTests.Noise(300_000);

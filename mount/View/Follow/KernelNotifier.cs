@@ -24,9 +24,16 @@ internal sealed class KernelNotifier : IDisposable
 
     internal void Send(List<Invalidation> invalidations)
     {
-        if (invalidations.Count != 0)
+        try
         {
-            _queue.Add(invalidations);
+            if (invalidations.Count != 0)
+            {
+                _queue.Add(invalidations);
+            }
+        }
+        catch (InvalidOperationException)
+        {
+            // Closed: the mount is gone and its caches with it, but the source has not noticed yet.
         }
     }
 

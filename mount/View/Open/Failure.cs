@@ -12,17 +12,12 @@ internal static class Failure
     /// </summary>
     internal static Errno ToErrno(Exception exception) => exception switch
     {
-        StoreException store => store.Error switch
+        // A client can do the same about each of them: nothing. Which one it was is in the log.
+        StoreException
         {
-            StoreError.Unexpected => Errno.EIO,
-            StoreError.Misconfigured => Errno.EIO,
-            StoreError.Unavailable => Errno.EIO,
-            StoreError.TimedOut => Errno.EIO,
-            StoreError.InvalidLocation => Errno.EIO,
-            StoreError.Changed => Errno.EIO,
-            StoreError.Corrupt => Errno.EIO,
-            _ => Errno.EIO,
-        },
+            Error: StoreError.Unexpected or StoreError.Misconfigured or StoreError.Unavailable or StoreError.TimedOut
+                or StoreError.InvalidLocation or StoreError.Changed or StoreError.Corrupt
+        } => Errno.EIO,
         OutOfMemoryException => Errno.ENOMEM,
         _ => Errno.EIO,
     };

@@ -21,6 +21,8 @@ namespace GlanceGateway.View;
 /// </remarks>
 internal sealed class OpenImages : IAsyncDisposable
 {
+    private static readonly TimeSpan s_shortestSweep = TimeSpan.FromMilliseconds(50);
+
     private readonly ConcurrentDictionary<ulong, Lazy<Task<OpenImage?>>> _open = new();
     private readonly ConcurrentDictionary<Errno, bool> _reported = new();
     private readonly IImageSource _images;
@@ -32,6 +34,7 @@ internal sealed class OpenImages : IAsyncDisposable
     private volatile bool _mayPassThrough;
     private long _passthroughOpens;
     private long _copyOpens;
+    private int _disposed;
 
     internal OpenImages(IImageSource images, ImageMountOptions options, TimeProvider time, ILogger logger)
     {
@@ -40,7 +43,8 @@ internal sealed class OpenImages : IAsyncDisposable
         _time = time;
         _logger = logger;
         _mayPassThrough = options.Passthrough;
-        _sweep = time.CreateTimer(static state => ((OpenImages)state!).CloseIdle(), this, options.Linger, options.Linger);
+        TimeSpan period = options.Linger > s_shortestSweep ? options.Linger : s_shortestSweep;
+        _sweep = time.CreateTimer(static state => ((OpenImages)state!).CloseIdle(), this, period, period);
     }
 
     /// <summary>Where backing files are registered and attributes dropped; set before the first request.</summary>
@@ -123,8 +127,14 @@ internal sealed class OpenImages : IAsyncDisposable
     /// <summary>An image left the catalogue: its source goes as soon as nobody has it open.</summary>
     internal void Abandon(ImageNode node) => Close(node.Number, idleBefore: long.MaxValue);
 
+    /// <summary>Ends everything, in use or not. May come twice.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await _sweep.DisposeAsync();
         await _stopping.CancelAsync();
         foreach ((ulong node, Lazy<Task<OpenImage?>> opening) in _open)

@@ -64,15 +64,7 @@ internal sealed class DirectoryNode : Node
     internal ReadOnlySpan<DirectoryEntry> ListAfter(ulong cookie)
     {
         DirectoryEntry[] listing = Volatile.Read(ref _listing);
-        int low = 0;
-        int high = listing.Length;
-        while (low < high)
-        {
-            int middle = (low + high) >>> 1;
-            (low, high) = listing[middle].Cookie <= cookie ? (middle + 1, high) : (low, middle);
-        }
-
-        return listing.AsSpan(low);
+        return listing.AsSpan(IndexFrom(listing, cookie + 1, 0));
     }
 
     /// <summary>Gives a name to a node, maybe taking it from another. Writer only.</summary>
@@ -99,33 +91,43 @@ internal sealed class DirectoryNode : Node
         }
     }
 
-    /// <summary>Shows in listings what was set and removed. Writer only; costs time in proportion to the directory, once per update.</summary>
+    /// <summary>Shows in listings what was set and removed. Writer only; once per update, for a copy of the array.</summary>
     internal void Publish(DateTimeOffset now)
     {
-        DirectoryEntry[] added = [.. _unpublished.Values.OfType<DirectoryEntry>()];
-        Array.Sort(added, static (left, right) => left.Cookie.CompareTo(right.Cookie));
+        ulong[] changed = [.. _unpublished.Keys.Order()];
+        DirectoryEntry[] old = _listing;
         DirectoryEntry[] merged = new DirectoryEntry[_byCookie.Count];
-        int count = 0;
-        int next = 0;
-        foreach (DirectoryEntry entry in _listing)
+        int from = 0;
+        int to = 0;
+        foreach (ulong cookie in changed)
         {
-            if (_unpublished.ContainsKey(entry.Cookie))
+            int at = IndexFrom(old, cookie, from);
+            old.AsSpan(from, at - from).CopyTo(merged.AsSpan(to));
+            to += at - from;
+            from = at < old.Length && old[at].Cookie == cookie ? at + 1 : at;
+            if (_unpublished[cookie] is { } entry)
             {
-                continue;
+                merged[to++] = entry;
             }
-
-            while (next < added.Length && added[next].Cookie < entry.Cookie)
-            {
-                merged[count++] = added[next++];
-            }
-
-            merged[count++] = entry;
         }
 
-        added.AsSpan(next).CopyTo(merged.AsSpan(count));
+        old.AsSpan(from).CopyTo(merged.AsSpan(to));
         _unpublished.Clear();
         Volatile.Write(ref _listing, merged);
         Interlocked.Exchange(ref _modifiedTicks, now.UtcTicks);
+    }
+
+    /// <summary>Index of the first entry whose cookie is not below one, or the length.</summary>
+    private static int IndexFrom(DirectoryEntry[] listing, ulong cookie, int low)
+    {
+        int high = listing.Length;
+        while (low < high)
+        {
+            int middle = (low + high) >>> 1;
+            (low, high) = listing[middle].Cookie < cookie ? (middle + 1, high) : (low, middle);
+        }
+
+        return low;
     }
 
     private void CountSubdirectories(Node? now, Node? before)
