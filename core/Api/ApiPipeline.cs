@@ -23,11 +23,6 @@ internal sealed class ApiPipeline(ApiOptions options, RequestFrame frame, ICalle
             return;
         }
 
-        // Told that there is no Keystone, the openstack client asks the image endpoint for the project that it shall share with. It uses
-        // an id as it stands only after a 403; the version list makes it end with "'projects'".
-        if (path is ["projects", ..])
-            throw new ApiException(403, "Projects are kept by the identity service, which this is not.");
-
         var baseUrl = BaseUrl.Of(http, options);
         var destination = VersionNegotiation.Find(path, http.Request.Headers.Accept, out var rest);
         if (destination == Destination.Choices && options.Identity == IdentityMode.None && path[0] == "projects")
