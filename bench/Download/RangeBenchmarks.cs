@@ -11,18 +11,20 @@ public class RangeBenchmarks
     private const int Requests = 200;
 
     private readonly byte[][] requests = new byte[Requests][];
+    private BenchGateway gateway = null!;
+    private string imageId = "";
     private LoopbackClient client = null!;
 
     [GlobalSetup]
     public async Task PrepareAsync()
     {
-        var gateway = await SharedGateway.GetAsync();
-        var image = await gateway.StoredAsync(ImageSize);
+        gateway = await SharedGateway.GetAsync();
+        imageId = (await gateway.StoredAsync(ImageSize)).Id;
         var places = new Random(1);
         for (var i = 0; i < Requests; i++)
         {
             var first = places.NextInt64((ImageSize - RangeBytes) / 512) * 512;
-            requests[i] = LoopbackClient.Get($"/v2/images/{image.Id}/file", "p-admin", "admin", $"Range: bytes={first}-{first + RangeBytes - 1}\r\n");
+            requests[i] = LoopbackClient.Get($"/v2/images/{imageId}/file", "p-admin", "admin", $"Range: bytes={first}-{first + RangeBytes - 1}\r\n");
         }
 
         client = new LoopbackClient(gateway.Address);
@@ -30,6 +32,26 @@ public class RangeBenchmarks
 
     [GlobalCleanup]
     public void Close() => client.Dispose();
+
+    /// <summary>Finding the image, its rules and its file, without HTTP and bytes.</summary>
+    [Benchmark(OperationsPerInvoke = Requests)]
+    public async Task OpenAlone()
+    {
+        for (var i = 0; i < Requests; i++)
+        {
+            await using var data = await gateway.Images.Downloads.OpenAsync(BenchGateway.Admin, imageId, CancellationToken.None);
+        }
+    }
+
+    /// <summary>The image's record alone.</summary>
+    [Benchmark(OperationsPerInvoke = Requests)]
+    public async Task FindAlone()
+    {
+        for (var i = 0; i < Requests; i++)
+        {
+            _ = await gateway.Registry.FindImageAsync(imageId, CancellationToken.None);
+        }
+    }
 
     [Benchmark(OperationsPerInvoke = Requests), Moves(RangeBytes)]
     public long Http()

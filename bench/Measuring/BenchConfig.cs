@@ -33,8 +33,7 @@ internal sealed class BenchConfig : ManualConfig
             .AsDefault());
         AddDiagnoser(new MemoryDiagnoser(new MemoryDiagnoserConfig(displayGenColumns: false)), new TransferDiagnoser());
         AddColumnProvider(DefaultColumnProviders.Descriptor, DefaultColumnProviders.Params, DefaultColumnProviders.Metrics);
-        AddColumn(StatisticColumn.Median, StatisticColumn.Min, BaselineRatioColumn.RatioMean);
-        HideColumns("Job", "RatioSD");
+        AddColumn(StatisticColumn.Median, StatisticColumn.Min, RatioColumn.OfBest, RatioColumn.OfProcessorTime);
         AddExporter(MarkdownExporter.GitHub, JsonExporter.Brief);
         AddLogger(ConsoleLogger.Default);
         WithOrderer(new DefaultOrderer(SummaryOrderPolicy.Declared));

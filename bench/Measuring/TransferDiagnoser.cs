@@ -18,13 +18,17 @@ namespace GlanceGateway.Bench;
 /// <remarks>
 /// On a busy machine the time of an operation is mostly other people's work; processor time wobbles far less. It counts both ends: the client
 /// of a download and the reader of a mount are threads of this process too, so a benchmark is compared with its baseline, which has the same
-/// client. The set-up and clean-up of iterations lie between the two readings as well; benchmarks keep them small.
+/// client.
 /// </remarks>
-internal sealed class TransferDiagnoser : IDiagnoser
+internal sealed class TransferDiagnoser : IDiagnoser, IDisposable
 {
+    /// <summary>The metric of processor time per operation, in nanoseconds.</summary>
+    public const string ProcessorTimeId = "ProcessorTime";
+
     private const double MiB = 1 << 20;
 
-    private readonly Dictionary<BenchmarkCase, (TimeSpan Begin, TimeSpan End)> used = [];
+    private readonly Dictionary<BenchmarkCase, TimeSpan> perIteration = [];
+    private readonly IterationTimes times = new();
 
     public IEnumerable<string> Ids => [nameof(TransferDiagnoser)];
 
@@ -36,26 +40,25 @@ internal sealed class TransferDiagnoser : IDiagnoser
 
     public void Handle(HostSignal signal, DiagnoserActionParameters parameters)
     {
-        var now = Environment.CpuUsage.TotalTime;
         if (signal == HostSignal.BeforeActualRun)
         {
-            used[parameters.BenchmarkCase] = (now, now);
+            times.Restart();
         }
-        else if (signal == HostSignal.AfterActualRun)
+        else if (signal == HostSignal.AfterActualRun && times.Count > 0)
         {
-            used[parameters.BenchmarkCase] = (used[parameters.BenchmarkCase].Begin, now);
+            perIteration[parameters.BenchmarkCase] = times.Total / times.Count;
         }
     }
 
     public IEnumerable<Metric> ProcessResults(DiagnoserResults results)
     {
         var measured = results.Measurements.Where(m => m.IterationMode == IterationMode.Workload && m.IterationStage == IterationStage.Actual).ToList();
-        if (measured.Count == 0 || !used.TryGetValue(results.BenchmarkCase, out var time))
+        if (measured.Count == 0 || !perIteration.TryGetValue(results.BenchmarkCase, out var time))
         {
             yield break;
         }
 
-        var perOperation = (time.End - time.Begin) / measured.Sum(m => m.Operations);
+        var perOperation = time / measured[0].Operations;
         yield return new Metric(Descriptor.ProcessorTime, perOperation.TotalNanoseconds);
         if (results.BenchmarkCase.Descriptor.WorkloadMethod.GetCustomAttribute<MovesAttribute>() is { Bytes: var bytes })
         {
@@ -67,15 +70,18 @@ internal sealed class TransferDiagnoser : IDiagnoser
 
     public void DisplayResults(ILogger logger)
     {
+        // The metrics are columns.
     }
 
     public IEnumerable<ValidationError> Validate(ValidationParameters validationParameters) => [];
+
+    public void Dispose() => times.Dispose();
 
     private sealed record Descriptor(string Id, string DisplayName, string Legend, string NumberFormat, UnitType UnitType, string Unit, bool TheGreaterTheBetter, int Order)
         : IMetricDescriptor
     {
         public static Descriptor ProcessorTime { get; } =
-            new("ProcessorTime", "CPU/op", "Processor time of all threads of the process per operation", "0.###", UnitType.Time, "ns", false, 0);
+            new(ProcessorTimeId, "CPU/op", "Processor time of all threads of the process per operation", "0.###", UnitType.Time, "ns", false, 0);
 
         public static Descriptor ProcessorTimePerGiB { get; } =
             new("ProcessorTimePerGiB", "CPU s/GiB", "Processor seconds of all threads of the process per GiB moved", "0.000", UnitType.Dimensionless, "", false, 1);

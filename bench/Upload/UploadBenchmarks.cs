@@ -6,7 +6,8 @@ using GlanceGateway.Registry;
 
 namespace GlanceGateway.Bench;
 
-/// <summary>An image of 64 MiB through the rules and the pipeline into a store: begin, hash, write, commit, register. The baseline is MD5 and
+/// <summary>An image of 64 MiB through the rules and the pipeline into a store: begin, hash, write, commit, register; and the same
+/// over HTTP. The baseline is MD5 and
 /// SHA-512 of the same bytes on one thread, which no upload can do without.</summary>
 [GroupBenchmarksBy(BenchmarkLogicalGroupRule.ByParams)]
 public class UploadBenchmarks
@@ -17,6 +18,7 @@ public class UploadBenchmarks
     private byte[] data = null!;
     private SegmentedBody body = null!;
     private Image image = null!;
+    private LoopbackClient client = null!;
 
     /// <summary>What the image holds.</summary>
     [Params("random", "zeros")]
@@ -28,12 +30,16 @@ public class UploadBenchmarks
         gateway = await SharedGateway.GetAsync();
         data = Content == "zeros" ? ImageBytes.Zeros(Size) : ImageBytes.Random(Size);
         body = new SegmentedBody(data);
+        client = new LoopbackClient(gateway.Address);
     }
 
-    [IterationSetup(Targets = [nameof(FileSystem), nameof(Memory)])]
+    [GlobalCleanup]
+    public void Close() => client.Dispose();
+
+    [IterationSetup(Targets = [nameof(FileSystem), nameof(Memory), nameof(FileSystemOverHttp)])]
     public void Create() => image = gateway.CreateAsync().GetAwaiter().GetResult();
 
-    [IterationCleanup(Targets = [nameof(FileSystem), nameof(Memory)])]
+    [IterationCleanup(Targets = [nameof(FileSystem), nameof(Memory), nameof(FileSystemOverHttp)])]
     public void Delete() => gateway.Images.Catalog.DeleteAsync(BenchGateway.Admin, image.Id, CancellationToken.None).GetAwaiter().GetResult();
 
     [Benchmark(Baseline = true), Moves(Size)]
@@ -51,6 +57,9 @@ public class UploadBenchmarks
 
     [Benchmark, Moves(Size)]
     public Task Memory() => UploadAsync("memory");
+
+    [Benchmark, Moves(Size)]
+    public long FileSystemOverHttp() => client.Fetch(LoopbackClient.Put($"/v2/images/{image.Id}/file", Size), data);
 
     private Task UploadAsync(string store) =>
         gateway.Images.Uploads.UploadAsync(BenchGateway.Admin, image.Id, new UploadRequest(body.Rewound(), Size, store), CancellationToken.None);

@@ -22,12 +22,20 @@ internal sealed class LoopbackClient : IDisposable
     public static byte[] Get(string target, string project, string roles, string headers = "") => Encoding.ASCII.GetBytes(
         $"GET {target} HTTP/1.1\r\nHost: localhost\r\nX-Identity-Status: Confirmed\r\nX-Project-Id: {project}\r\nX-User-Id: u\r\nX-Roles: {roles}\r\n{headers}\r\n");
 
+    /// <summary>The head of an administrator's PUT of image data.</summary>
+    public static byte[] Put(string target, long length) => Encoding.ASCII.GetBytes(
+        $"PUT {target} HTTP/1.1\r\nHost: localhost\r\nX-Identity-Status: Confirmed\r\nX-Project-Id: p-admin\r\nX-User-Id: u\r\nX-Roles: admin\r\n"
+        + $"Content-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n");
+
     /// <summary>Sends a request and reads the answer to its end.</summary>
-    /// <returns>Bytes of its body.</returns>
+    /// <param name="request">Its head.</param>
+    /// <param name="body">Its body, which the head announces.</param>
+    /// <returns>Bytes of the answer's body.</returns>
     /// <exception cref="InvalidOperationException">The answer is no success, or does not tell its length.</exception>
-    public long Fetch(ReadOnlySpan<byte> request)
+    public long Fetch(ReadOnlySpan<byte> request, ReadOnlySpan<byte> body = default)
     {
         Send(request);
+        Send(body);
         var filled = 0;
         int headEnd;
         while ((headEnd = buffer.AsSpan(0, filled).IndexOf("\r\n\r\n"u8)) < 0)
@@ -39,6 +47,11 @@ internal sealed class LoopbackClient : IDisposable
         if (!head.StartsWith("HTTP/1.1 20"u8))
         {
             throw new InvalidOperationException(Encoding.ASCII.GetString(buffer, 0, filled));
+        }
+
+        if (head.StartsWith("HTTP/1.1 204"u8))
+        {
+            return 0;
         }
 
         var name = "\r\nContent-Length: "u8;
