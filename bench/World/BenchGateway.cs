@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
-using System.IO.Pipelines;
 using System.Net;
 using System.Text.Json;
-using GlanceGateway.Abstractions;
 using GlanceGateway.Api;
 using GlanceGateway.Images;
 using GlanceGateway.Registry;
@@ -24,9 +22,7 @@ namespace GlanceGateway.Bench;
 /// </summary>
 internal sealed class BenchGateway : IAsyncDisposable
 {
-    /// <summary>Images in the registry, besides the few with data.</summary>
-    public const int Images20K = 20_000;
-
+    private const int Numbered = 20_000;
     private const int Projects = 100;
     private const int InsertedAtOnce = 1000;
 
@@ -64,7 +60,46 @@ internal sealed class BenchGateway : IAsyncDisposable
     {
         var parent = Environment.GetEnvironmentVariable("GLANCE_BENCH_DIRECTORY") ?? Path.GetTempPath();
         var directory = Directory.CreateDirectory(Path.Combine(parent, $"glance-bench-{Guid.NewGuid():N}")).FullName;
-        var loggers = NullLoggerFactory.Instance;
+        try
+        {
+            return await OpenAsync(directory, NullLoggerFactory.Instance, cancellationToken);
+        }
+        catch
+        {
+            Directory.Delete(directory, recursive: true);
+            throw;
+        }
+    }
+
+    /// <summary>A queued image.</summary>
+    public Task<Image> CreateAsync() => Images.Catalog.CreateAsync(
+        Admin,
+        [
+            new("disk_format", JsonSerializer.SerializeToElement("raw", JsonSerializerOptions.Default)),
+            new("container_format", JsonSerializer.SerializeToElement("bare", JsonSerializerOptions.Default)),
+        ],
+        CancellationToken.None);
+
+    /// <summary>An active image of random bytes in the filesystem store, made once per size.</summary>
+    public Task<Image> StoredAsync(long bytes) => stored.GetOrAdd(bytes, size => new(() => StoreAsync(size))).Value;
+
+    /// <summary>The file in the store that holds an image.</summary>
+    public string FileOf(Image image) => Path.Combine(Folder, "disk", image.Id);
+
+    /// <summary>Fills the registry with 20,000 images: a hundred projects with two hundred images each, one in twenty of them public.</summary>
+    public Task FillOnceAsync() => filled.Value;
+
+    public async ValueTask DisposeAsync()
+    {
+        await server.DisposeAsync();
+        await Images.DisposeAsync();
+        await stores.DisposeAsync();
+        await Registry.DisposeAsync();
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    private static async Task<BenchGateway> OpenAsync(string directory, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
         var registry = await ImageRegistry.OpenAsync(
             new RegistryOptions { DatabasePath = Path.Combine(directory, "registry.sqlite"), InstanceId = "bench" }, TimeProvider.System, loggers, cancellationToken);
         var stores = await StoreSet.OpenAsync(
@@ -89,33 +124,6 @@ internal sealed class BenchGateway : IAsyncDisposable
         var images = new ImageServices(registry, stores, new ImageOptions(), TimeProvider.System, loggers);
         await images.Sweeper.StartAsync(cancellationToken);
         return new BenchGateway(directory, registry, stores, images, await ServeAsync(images, loggers, cancellationToken));
-    }
-
-    /// <summary>A queued image.</summary>
-    public Task<Image> CreateAsync() => Images.Catalog.CreateAsync(
-        Admin,
-        [
-            new("disk_format", JsonSerializer.SerializeToElement("raw", JsonSerializerOptions.Default)),
-            new("container_format", JsonSerializer.SerializeToElement("bare", JsonSerializerOptions.Default)),
-        ],
-        CancellationToken.None);
-
-    /// <summary>An active image of random bytes in the filesystem store, made once per size.</summary>
-    public Task<Image> StoredAsync(long bytes) => stored.GetOrAdd(bytes, size => new(() => StoreAsync(size))).Value;
-
-    /// <summary>The file in the store that holds an image.</summary>
-    public string FileOf(Image image) => Path.Combine(Folder, "disk", image.Id);
-
-    /// <summary>Fills the registry: a hundred projects with two hundred images each, one in twenty of them public.</summary>
-    public Task FillOnceAsync() => filled.Value;
-
-    public async ValueTask DisposeAsync()
-    {
-        await server.DisposeAsync();
-        await Images.DisposeAsync();
-        await stores.DisposeAsync();
-        await Registry.DisposeAsync();
-        Directory.Delete(Folder, recursive: true);
     }
 
     private static async Task<WebApplication> ServeAsync(ImageServices images, ILoggerFactory loggers, CancellationToken cancellationToken)
@@ -150,7 +158,7 @@ internal sealed class BenchGateway : IAsyncDisposable
 
     private async Task FillAsync()
     {
-        for (var first = 0; first < Images20K; first += InsertedAtOnce)
+        for (var first = 0; first < Numbered; first += InsertedAtOnce)
         {
             var from = first;
             await Registry.WriteAsync(
@@ -158,7 +166,7 @@ internal sealed class BenchGateway : IAsyncDisposable
                 {
                     for (var number = from; number < from + InsertedAtOnce; number++)
                     {
-                        _ = await tx.InsertImageAsync(Numbered(number), ct);
+                        _ = await tx.InsertImageAsync(Number(number), ct);
                     }
 
                     return true;
@@ -167,7 +175,7 @@ internal sealed class BenchGateway : IAsyncDisposable
         }
     }
 
-    private static Image Numbered(int number) => new()
+    private static Image Number(int number) => new()
     {
         Id = Guid.NewGuid().ToString(),
         Name = $"image {number}",
