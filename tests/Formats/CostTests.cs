@@ -8,7 +8,7 @@ public sealed class CostTests
     private const int Piece = 64 * 1024;
     private const int PiecesPerGiB = (1 << 30) / Piece;
 
-    /// <summary>Measured: 0.2 ms and 30 KB. The bound on time leaves room for busy machines and builds without optimisation.</summary>
+    /// <summary>Measured: 1 to 7 ms and 13 to 26 KB. The bound on time leaves room for busy machines.</summary>
     [Theory]
     [InlineData("nothing")]
     [InlineData("qcow2")]
@@ -59,8 +59,6 @@ public sealed class CostTests
         inspector.Append(image);
         inspector.Append(new byte[1]);
         var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        Assert.InRange(allocated, Capture64K, 256 * 1024);
+        Assert.InRange(allocated, 64 * 1024, 256 * 1024);
     }
-
-    private const long Capture64K = 64 * 1024;
 }

@@ -53,8 +53,8 @@ internal sealed class Mutation(int seed)
                     break;
                 case 6:
                     // A field over another one, or over a place of another format.
-                    var from = places[random.Next(places.Length)].Offset + random.Next(64);
-                    var n = Math.Min(random.Next(1, 64), Math.Min(rest.Length, Math.Max(0, image.Length - from)));
+                    var from = Math.Min(places[random.Next(places.Length)].Offset + random.Next(64), image.Length);
+                    var n = Math.Min(random.Next(1, 64), Math.Min(rest.Length, image.Length - from));
                     image.AsSpan(from, n).ToArray().CopyTo(rest);
                     break;
                 case 7 when random.Next(4) == 0:

@@ -5,7 +5,7 @@ namespace GlanceGateway.Formats.Probes;
 /// <summary>
 /// The text inside a VMDK: comments, <c>key=value</c> lines, lines of extents such as <c>RW 4192256 SPARSE "disk.vmdk"</c>, and the disk database
 /// (<c>ddb.…</c>). Readers differ in how they look for things in it, some by searching the whole text for a word, so what could be understood in
-/// two ways is refused.
+/// two ways is refused. The allowed kinds hold all data in the file itself: one extent, of the type SPARSE.
 /// </summary>
 internal static class VmdkDescriptor
 {
@@ -51,6 +51,11 @@ internal static class VmdkDescriptor
             if (IsExtent(line))
             {
                 extents++;
+                if (extents > 1 || !IsSparse(line))
+                {
+                    Fail(SafetyChecks.DataFile, "its description lists data outside the file");
+                }
+
                 if (line.ContainsAny((byte)'/', (byte)'\\'))
                 {
                     Fail(SafetyChecks.DataFile, "its description names a file with a path");
@@ -114,6 +119,21 @@ internal static class VmdkDescriptor
         var end = line.IndexOfAny((byte)' ', (byte)'\t');
         var access = end < 0 ? line : line[..end];
         return EqualsWord(access, "RW"u8) || EqualsWord(access, "RDONLY"u8) || EqualsWord(access, "NOACCESS"u8);
+    }
+
+    /// <summary>Whether an extent, <c>RW 20480 SPARSE "name"</c>, is of the type that the allowed kinds have.</summary>
+    private static bool IsSparse(ReadOnlySpan<byte> line)
+    {
+        var words = 0;
+        foreach (var range in line.SplitAny(" \t"u8))
+        {
+            if (line[range].Length > 0 && ++words == 3)
+            {
+                return EqualsWord(line[range], "SPARSE"u8);
+            }
+        }
+
+        return false;
     }
 
     private static bool EqualsWord(ReadOnlySpan<byte> text, ReadOnlySpan<byte> word) => Ascii.EqualsIgnoreCase(text, word);
