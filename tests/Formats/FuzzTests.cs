@@ -71,8 +71,8 @@ public sealed class FuzzTests
             Assert.False(info.Output.Contains("/etc/passwd", StringComparison.Ordinal), why);
             if (format != "vpc")
             {
-                // Of a VHD that certain programs made, QEMU takes the size from the geometry.
-                Assert.True(disk.GetProperty("virtual-size").GetInt64() == accepted.VirtualSize, $"{accepted} {why}");
+                // QEMU rounds to whole sectors. Of a VHD that certain programs made, it takes the size from the geometry.
+                Assert.True(Math.Abs(disk.GetProperty("virtual-size").GetInt64() - accepted.VirtualSize!.Value) < 512, $"{accepted} {why}");
             }
         }
 
