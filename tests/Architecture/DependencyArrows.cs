@@ -13,7 +13,7 @@ public sealed class DependencyArrows
         ["core/Formats"] = [],
         ["core/Registry"] = [],
         ["core/Stores"] = ["core/Abstractions"],
-        ["core/Images"] = ["core/Abstractions", "core/Registry", "core/Stores"],
+        ["core/Images"] = ["core/Abstractions", "core/Formats", "core/Registry", "core/Stores"],
         ["core/Api"] = ["core/Images"],
         ["core/Host"] = ["core/Api", "mount/View"],
         ["mount/Fuse"] = [],
