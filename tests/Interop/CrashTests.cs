@@ -22,7 +22,7 @@ public sealed class CrashTests(ITestOutputHelper output)
             var id = await site.Images.CreateAsync($"kill {kill}");
             // The first kill of each three comes after the last byte, when hashes, commit and registration follow.
             var moment = kill % 3 == 0 ? Size : random.NextInt64(Size);
-            var delay = random.Next(kill % 3 == 0 ? 60 : 5);
+            var delay = random.Next(kill % 3 == 0 ? 250 : 5);
             var acknowledged = await UploadAndKillAsync(site, id, moment, TimeSpan.FromMilliseconds(delay));
 
             await site.StartAsync();
