@@ -72,7 +72,7 @@ internal sealed class SshChannel : IDisposable
     {
         // The handler takes the base type EventArgs, which a delegate of any event's type may be bound to.
         var happening = type.GetEvent(name, Anything)!;
-        happening.AddEventHandler(source, Delegate.CreateDelegate(happening.EventHandlerType!, receiver, method));
+        happening.AddEventHandler(source, Delegate.CreateDelegate(happening.EventHandlerType!, receiver, typeof(Receiver).GetMethod(method)!));
     }
 
     private static object? Call(Type type, string name, object target, params object[] arguments) =>

@@ -7,17 +7,18 @@ namespace GlanceGateway.Stores.Tests.Conformance;
 
 public sealed class SftpConformance : DriverConformance
 {
-    public override DriverFixture CreateFixture() => new SftpFixture();
+    public override DriverFixture CreateFixture() => new SftpFixture(hosted: false);
 }
 
 /// <summary>The same suite over the driver as the product uses it: loaded from its folder with its own dependencies, behind the guard.</summary>
 public sealed class HostedSftpConformance : DriverConformance
 {
-    public override DriverFixture CreateFixture() => new HostedSftpFixture();
+    public override DriverFixture CreateFixture() => new SftpFixture(hosted: true);
 }
 
-public class SftpFixture : DriverFixture
+public sealed class SftpFixture(bool hosted) : DriverFixture
 {
+    private readonly TempDirectory root = new();
     private readonly string folder = Guid.NewGuid().ToString("N");
     private readonly List<IAsyncDisposable> opened = [];
     private SftpServer? server;
@@ -26,12 +27,10 @@ public class SftpFixture : DriverFixture
 
     public override bool CheapZeros => true;
 
-    protected TempDirectory Root { get; } = new();
-
     public override async ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken)
     {
         server = await SharedSftpServer.GetAsync();
-        var options = new Dictionary<string, object>
+        var options = new Dictionary<string, object?>
         {
             ["host"] = "127.0.0.1",
             ["port"] = (long)server.Port,
@@ -40,7 +39,7 @@ public class SftpFixture : DriverFixture
             ["host_key_fingerprint"] = server.Fingerprint,
             ["directory"] = $"{server.Directory}/{folder}",
         };
-        return await OpenAsync(options, opened, cancellationToken);
+        return hosted ? await OpenHostedAsync(options, cancellationToken) : await OpenBareAsync(options, cancellationToken);
     }
 
     public override ValueTask<IStorageDriver> ReopenAsync(IStorageDriver killed, CancellationToken cancellationToken) => OpenAsync(cancellationToken);
@@ -65,30 +64,29 @@ public class SftpFixture : DriverFixture
             await one.DisposeAsync();
         if (server is not null && Directory.Exists(Path.Combine(server.LocalDirectory, folder)))
             Directory.Delete(Path.Combine(server.LocalDirectory, folder), recursive: true);
-        Root.Dispose();
+        root.Dispose();
         await base.DisposeAsync();
     }
 
-    protected virtual async ValueTask<IStorageDriver> OpenAsync(Dictionary<string, object> options, List<IAsyncDisposable> opened, CancellationToken cancellationToken)
+    private async ValueTask<IStorageDriver> OpenBareAsync(Dictionary<string, object?> options, CancellationToken cancellationToken)
     {
         var factory = new SftpDriverFactory();
         var driver = await factory.CreateAsync(
-            OptionReader.Read(factory.Options, options.ToDictionary(pair => pair.Key, object? (pair) => pair.Value)),
-            new StoreContext("tested", Root.Path, TimeProvider.System, Quiet.Logger),
-            cancellationToken);
+            OptionReader.Read(factory.Options, options), new StoreContext("tested", root.Path, TimeProvider.System, Quiet.Logger), cancellationToken);
         opened.Add(driver);
         return driver;
     }
-}
 
-public sealed class HostedSftpFixture : SftpFixture
-{
-    protected override async ValueTask<IStorageDriver> OpenAsync(Dictionary<string, object> options, List<IAsyncDisposable> opened, CancellationToken cancellationToken)
+    private async ValueTask<IStorageDriver> OpenHostedAsync(Dictionary<string, object?> options, CancellationToken cancellationToken)
     {
-        PluginFolders.CopyProduct("Sftp", Root["plugins"]);
-        var definition = new StoreDefinition { Id = "tested", Driver = DriverName, Options = options.ToDictionary(pair => pair.Key, object? (pair) => pair.Value) };
+        PluginFolders.CopyProduct("Sftp", root["plugins"]);
         var set = await StoreSet.OpenAsync(
-            PluginCatalog.Scan([Root["plugins"]]), [definition], new StoreSetOptions { ScratchRoot = Root["scratch"] }, Quiet.Loggers, TimeProvider.System, cancellationToken);
+            PluginCatalog.Scan([root["plugins"]]),
+            [new StoreDefinition { Id = "tested", Driver = DriverName, Options = options }],
+            new StoreSetOptions { ScratchRoot = root["scratch"] },
+            Quiet.Loggers,
+            TimeProvider.System,
+            cancellationToken);
         opened.Add(set);
         return set.Default.Driver;
     }
