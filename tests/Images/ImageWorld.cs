@@ -71,6 +71,17 @@ internal sealed class ImageWorld : IAsyncDisposable
 
     public static JsonElement Json(object? value) => JsonSerializer.SerializeToElement(value);
 
+    public static string[] Words(params string[] words) => words;
+
+    public static ImageEdit Add(string name, object? value) => new(EditOperation.Add, name, null, Json(value));
+
+    public static ImageEdit Replace(string name, object? value) => new(EditOperation.Replace, name, null, Json(value));
+
+    public static ImageEdit Remove(string name) => new(EditOperation.Remove, name, null, default);
+
+    public Task<Image> EditAsync(Image image, Caller caller, params ImageEdit[] edits) =>
+        Images.Catalog.UpdateAsync(caller, image.Id, edits, Token);
+
     public Task UploadAsync(Image image, byte[] data, long? declared = null, string? store = null, Caller? caller = null) =>
         Images.Uploads.UploadAsync(caller ?? Owner, image.Id, new UploadRequest(PipeReader.Create(new MemoryStream(data)), declared, store), Token);
 

@@ -6,8 +6,8 @@ namespace GlanceGateway.Images;
 /// <summary>Images as records: what may be created, seen, changed and deleted, and by whom. Refusals are <see cref="ImageException"/>s.</summary>
 public sealed class ImageCatalog
 {
-    /// <summary>How often a change is tried again when others change the same image at the same time.</summary>
-    private const int MostAttempts = 16;
+    /// <summary>How often a change is tried when others change the same image. Of those that meet, one wins each round, so this is how many may meet.</summary>
+    private const int MostAttempts = 128;
 
     private readonly ImageRegistry registry;
     private readonly PolicyRules policy;
@@ -75,34 +75,20 @@ public sealed class ImageCatalog
     }
 
     /// <summary>Applies edits in order, all or none. No edits change nothing.</summary>
-    public async Task<Image> UpdateAsync(Caller caller, string id, IReadOnlyList<ImageEdit> edits, CancellationToken cancellationToken)
-    {
-        for (var attempt = 1; ; attempt++)
+    public Task<Image> UpdateAsync(Caller caller, string id, IReadOnlyList<ImageEdit> edits, CancellationToken cancellationToken) => ChangeAsync(
+        caller,
+        id,
+        before =>
         {
-            var before = await access.FindForAsync(caller, id, PolicyAction.ModifyImage, cancellationToken);
             var after = edits.Aggregate(before, (image, edit) => Apply(caller, image, edit));
-            if (edits.Count == 0)
-            {
-                return before;
-            }
-
             if (after.Visibility != before.Visibility)
             {
                 RequireVisibility(caller, after);
             }
 
-            values.RequireQuotas(after, before);
-            if (await registry.WriteAsync((tx, ct) => tx.UpdateImageAsync(after, ct), cancellationToken) is { } saved)
-            {
-                return saved;
-            }
-
-            if (attempt == MostAttempts)
-            {
-                throw new ImageException(ImageError.Conflict, $"Image {id} is being changed by others at the same time; try again.");
-            }
-        }
-    }
+            return after;
+        },
+        cancellationToken);
 
     /// <summary>Deletes an image and its data.</summary>
     public async Task DeleteAsync(Caller caller, string id, CancellationToken cancellationToken)
@@ -121,41 +107,49 @@ public sealed class ImageCatalog
     }
 
     /// <summary>Adds a tag; nothing happens when it is there.</summary>
-    public Task AddTagAsync(Caller caller, string id, string tag, CancellationToken cancellationToken) =>
-        EditTagsAsync(caller, id, tags => tags.Contains(tag, StringComparer.Ordinal) ? null : [.. tags, tag], cancellationToken);
+    public Task AddTagAsync(Caller caller, string id, string tag, CancellationToken cancellationToken) => ChangeAsync(
+        caller,
+        id,
+        image => image.Tags.Contains(tag, StringComparer.Ordinal) ? image : SetTags(image, [.. image.Tags, tag]),
+        cancellationToken);
 
     /// <summary>Removes a tag.</summary>
-    public Task RemoveTagAsync(Caller caller, string id, string tag, CancellationToken cancellationToken) =>
-        EditTagsAsync(
-            caller,
-            id,
-            tags => tags.Contains(tag, StringComparer.Ordinal)
-                ? [.. tags.Where(t => t != tag)]
-                : throw new ImageException(ImageError.NotFound, "The resource could not be found."),
-            cancellationToken);
+    public Task RemoveTagAsync(Caller caller, string id, string tag, CancellationToken cancellationToken) => ChangeAsync(
+        caller,
+        id,
+        image => image.Tags.Contains(tag, StringComparer.Ordinal)
+            ? image with { Tags = [.. image.Tags.Where(t => t != tag)] }
+            : throw new ImageException(ImageError.NotFound, "The resource could not be found."),
+        cancellationToken);
 
-    private async Task EditTagsAsync(Caller caller, string id, Func<IReadOnlyList<string>, IReadOnlyList<string>?> edit, CancellationToken cancellationToken)
+    /// <summary>Saves what a change makes of an image, on top of what others change at the same time; nothing when it returns the very same record.</summary>
+    private async Task<Image> ChangeAsync(Caller caller, string id, Func<Image, Image> change, CancellationToken cancellationToken)
     {
-        for (var attempt = 1; ; attempt++)
+        for (var attempt = 0; attempt < MostAttempts; attempt++)
         {
             var before = await access.FindForAsync(caller, id, PolicyAction.ModifyImage, cancellationToken);
-            if (edit(before.Tags) is not { } tags)
+            var after = change(before);
+            if (ReferenceEquals(after, before))
             {
-                return;
+                return before;
             }
 
-            var after = values.Set(before, "tags", JsonSerializer.SerializeToElement([.. tags], ValueContext.Default.StringArray));
             values.RequireQuotas(after, before);
-            if (await registry.WriteAsync((tx, ct) => tx.UpdateImageAsync(after, ct), cancellationToken) is not null)
+            if (await registry.WriteAsync((tx, ct) => tx.UpdateImageAsync(after, ct), cancellationToken) is { } saved)
             {
-                return;
-            }
-
-            if (attempt == MostAttempts)
-            {
-                throw new ImageException(ImageError.Conflict, $"Image {id} is being changed by others at the same time; try again.");
+                return saved;
             }
         }
+
+        throw new ImageException(ImageError.Conflict, $"Image {id} is being changed by others at the same time; try again.");
+    }
+
+    private Image SetTags(Image image, string[] tags)
+    {
+        // JSON would turn what cannot be stored into replacement characters, unseen by the check of values.
+        return tags.All(t => ImageValues.IsStorable(t))
+            ? values.Set(image, "tags", JsonSerializer.SerializeToElement(tags, ValueContext.Default.StringArray))
+            : throw new ImageException(ImageError.Invalid, "The tag holds a character that cannot be stored (NUL, or half a surrogate pair).");
     }
 
     private Image Apply(Caller caller, Image image, ImageEdit edit)

@@ -55,7 +55,10 @@ public sealed record ImageField(string Name, AttributeType Type, string Descript
 /// </summary>
 public sealed partial class ImageSchema
 {
-    internal const string UuidPattern = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
+    private const string UuidStart = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}";
+
+    /// <summary>As published; in this language its end also matches before a last line break, so <see cref="Uuid"/> is what checks.</summary>
+    private const string UuidPattern = UuidStart + "$";
 
     private readonly Dictionary<string, ImageField> byName;
 
@@ -116,6 +119,6 @@ public sealed partial class ImageSchema
     /// <summary>The attribute of a name; null for a custom property that the schema does not describe.</summary>
     public ImageField? Find(string name) => byName.GetValueOrDefault(name);
 
-    [GeneratedRegex(UuidPattern, RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(UuidStart + @"\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     internal static partial Regex Uuid();
 }

@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using GlanceGateway.Registry;
@@ -27,6 +27,27 @@ internal sealed class ImageValues(ImageSchema schema, ImageOptions options)
     public static ImageException ReadOnly(string name) => new(ImageError.Forbidden, $"Attribute '{name}' is read-only.");
 
     public static ImageException Reserved(string name) => new(ImageError.Forbidden, $"Attribute '{name}' is reserved.");
+
+    /// <summary>Whether a registry of any kind gives the text back as it was: no NUL, no half of a surrogate pair.</summary>
+    public static bool IsStorable(ReadOnlySpan<char> text)
+    {
+        if (text.Contains('\0'))
+        {
+            return false;
+        }
+
+        while (!text.IsEmpty)
+        {
+            if (Rune.DecodeFromUtf16(text, out _, out var consumed) != OperationStatus.Done)
+            {
+                return false;
+            }
+
+            text = text[consumed..];
+        }
+
+        return true;
+    }
 
     /// <summary>Whether a name is an attribute of every image rather than a custom property.</summary>
     public bool IsBase(string name) => schema.Find(name) is { IsBase: true };
@@ -97,9 +118,9 @@ internal sealed class ImageValues(ImageSchema schema, ImageOptions options)
         var field = schema.Find(name);
         if (field is null)
         {
-            if (name.Length == 0 || Characters(name) > KeyLimit || HasUnstorable(name))
+            if (name.Length == 0 || Characters(name) > KeyLimit || !IsStorable(name))
             {
-                throw new ImageException(ImageError.Invalid, $"The name of a property must have 1 to {KeyLimit} characters.");
+                throw new ImageException(ImageError.Invalid, $"The name of a property must have 1 to {KeyLimit} characters, none of them NUL or half a surrogate pair.");
             }
 
             RequireText(value, "additionalProperties", name, null);
@@ -157,10 +178,9 @@ internal sealed class ImageValues(ImageSchema schema, ImageOptions options)
             throw Mismatch($"{value.GetRawText()} is not of type 'string'", "type", at, name);
         }
 
-        var text = value.GetString()!;
-        if (HasUnstorable(text))
+        if (Text(value) is not { } text)
         {
-            throw new ImageException(ImageError.Invalid, $"The value of '{name}' holds a character that cannot be stored (NUL).");
+            throw new ImageException(ImageError.Invalid, $"The value of '{name}' holds a character that cannot be stored (NUL, or half a surrogate pair).");
         }
 
         if (field?.MaxLength is { } most && Characters(text) > most)
@@ -185,5 +205,17 @@ internal sealed class ImageValues(ImageSchema schema, ImageOptions options)
 
     private static int Characters(string text) => text.EnumerateRunes().Count();
 
-    private static bool HasUnstorable(string text) => text.Contains('\0', StringComparison.Ordinal);
+    /// <summary>The text of a JSON string; null when it cannot be stored.</summary>
+    private static string? Text(JsonElement value)
+    {
+        try
+        {
+            return value.GetString() is { } text && IsStorable(text) ? text : null;
+        }
+        catch (InvalidOperationException)
+        {
+            // JSON can spell half a surrogate pair ("\ud800"), which no encoding of text has.
+            return null;
+        }
+    }
 }

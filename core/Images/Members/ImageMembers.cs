@@ -56,7 +56,7 @@ public sealed class ImageMembers
             throw new ImageException(ImageError.Invalid, "Member can't be empty");
         }
 
-        if (memberId.Length > MemberIdLimit || memberId.Contains('\0', StringComparison.Ordinal))
+        if (memberId.Length > MemberIdLimit || !ImageValues.IsStorable(memberId))
         {
             throw new ImageException(ImageError.Invalid, $"Member must be a project id of at most {MemberIdLimit} characters.");
         }
