@@ -18,6 +18,9 @@ internal static partial class ImageLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "An unfinished {Kind} of image {ImageId} in store {Store} could not be cleaned up yet: {Reason}")]
     public static partial void SweepFailed(ILogger log, IntentKind kind, string imageId, string store, string reason);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: its deletion, once interrupted, is given up: {Reason}")]
+    public static partial void DeletionRefused(ILogger log, string imageId, string reason);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "Looking for unfinished work failed and is tried again: {Reason}")]
     public static partial void SweepRoundFailed(ILogger log, string reason);
 

@@ -89,21 +89,82 @@ public sealed class RecoveryTests
         await using var world = await ImageWorld.OpenAsync(time: time, sweep: false);
         var image = await world.CreateAsync();
         await world.UploadAsync(image, [1, 2, 3]);
-        var location = Assert.Single((await world.FindAsync(image)).Locations);
-        await world.Registry.WriteAsync(
-            async (tx, ct) =>
-            {
-                var lease = await tx.TakeLeaseAsync($"image/{image.Id}", TimeSpan.FromSeconds(30), ownToo: false, ct);
-                await tx.InsertIntentAsync(
-                    new StoreIntent(Guid.NewGuid().ToString("N"), IntentKind.Delete, image.Id, location.Store, location.Url, lease!.Name, false, tx.Now), ct);
-                return true;
-            },
-            Token);
+        await BeginDeletionAsync(world, await world.FindAsync(image));
 
         await using var reborn = await world.OpenSecondAsync(time, "instance-a");
         await reborn.Images.Sweeper.StartAsync(Token);
         Assert.Equal(ImageError.NotFound, await ImageWorld.RefusalAsync(reborn.FindAsync(image)));
         Assert.DoesNotContain(Path.Combine(world.Path, "disk", image.Id), world.Files);
+    }
+
+    [Fact]
+    public async Task A_deletion_of_several_copies_that_died_half_way_takes_the_image_with_the_last()
+    {
+        var time = new ManualTime();
+        await using var world = await ImageWorld.OpenAsync(time: time, sweep: false);
+        var image = await world.CreateAsync();
+        await world.UploadAsync(image, [1, 2, 3]);
+        var first = Path.Combine(world.Path, "disk", image.Id);
+        var second = Path.Combine(world.Path, "disk", "second");
+
+        // A directory is nothing that the store takes for an image: the second copy is refused.
+        Directory.CreateDirectory(second);
+        await world.Registry.WriteAsync(
+            (tx, ct) => tx.AddLocationAsync(image.Id, new ImageLocation(0, "disk", $"file://{second}", new Dictionary<string, string>()), ct), Token);
+        await BeginDeletionAsync(world, await world.FindAsync(image));
+        await using (var reborn = await world.OpenSecondAsync(time, "instance-a"))
+        {
+            await reborn.Images.Sweeper.SweepAsync(ownToo: true, Token);
+        }
+
+        Assert.False(File.Exists(first));
+        Assert.Equal([$"file://{second}"], (await world.FindAsync(image)).Locations.Select(l => l.Url));
+
+        Directory.Delete(second);
+        await File.WriteAllTextAsync(second, "123", Token);
+        await BeginDeletionAsync(world, await world.FindAsync(image));
+        await using (var reborn = await world.OpenSecondAsync(time, "instance-a"))
+        {
+            await reborn.Images.Sweeper.SweepAsync(ownToo: true, Token);
+        }
+
+        Assert.False(File.Exists(second));
+        Assert.Equal(ImageError.NotFound, await ImageWorld.RefusalAsync(world.FindAsync(image)));
+    }
+
+    [Fact]
+    public async Task Work_in_a_store_that_is_gone_waits_and_is_in_nobodys_way()
+    {
+        var time = new ManualTime();
+        await using var world = await ImageWorld.OpenAsync(time: time, sweep: false);
+        var saving = await world.CreateAsync();
+        var active = await world.CreateAsync();
+        await world.UploadAsync(active, [1]);
+        await world.Registry.WriteAsync(
+            async (tx, ct) =>
+            {
+                await tx.UpdateImageAsync((await tx.FindImageAsync(saving.Id, ct))! with { Status = ImageStatus.Saving }, ct);
+                for (var n = 0; n < 20; n++)
+                {
+                    await tx.InsertIntentAsync(IntentOf(tx, saving, IntentKind.Write), ct);
+                    await tx.InsertIntentAsync(IntentOf(tx, active, IntentKind.Delete), ct);
+                }
+
+                return true;
+            },
+            Token);
+
+        await world.Images.Sweeper.SweepAsync(ownToo: false, Token);
+        await world.Images.Sweeper.SweepAsync(ownToo: false, Token);
+        Assert.Equal(ImageStatus.Queued, (await world.FindAsync(saving)).Status);
+        Assert.Equal(40, (await world.Registry.ListDeadIntentsAsync(ownToo: false, Token)).Count);
+        await world.UploadAsync(saving, [2]);
+        Assert.Equal([1], await world.ReadAsync(active));
+        await world.Images.Catalog.DeleteAsync(ImageWorld.Owner, active.Id, Token);
+        Assert.DoesNotContain(Path.Combine(world.Path, "disk", active.Id), world.Files);
+
+        static StoreIntent IntentOf(RegistryTransaction tx, Image image, IntentKind kind) =>
+            new(Guid.NewGuid().ToString("N"), kind, image.Id, "retired", kind == IntentKind.Delete ? "x://y" : null, $"image/{image.Id}", false, tx.Now);
     }
 
     [Fact]
@@ -131,6 +192,21 @@ public sealed class RecoveryTests
         Assert.Equal(data.Length, await opened.Source.ReadAsync(0, buffer, Token));
         Assert.Equal(data, buffer);
     }
+
+    /// <summary>What a gateway leaves that dies after it recorded what it is about to delete.</summary>
+    private static Task<bool> BeginDeletionAsync(ImageWorld world, Image image) => world.Registry.WriteAsync(
+        async (tx, ct) =>
+        {
+            var lease = await tx.TakeLeaseAsync($"image/{image.Id}", TimeSpan.FromSeconds(30), ownToo: false, ct);
+            foreach (var location in image.Locations)
+            {
+                await tx.InsertIntentAsync(
+                    new StoreIntent(Guid.NewGuid().ToString("N"), IntentKind.Delete, image.Id, location.Store, location.Url, lease!.Name, false, tx.Now), ct);
+            }
+
+            return true;
+        },
+        Token);
 
     private static async Task<(Image Image, Pipe Body, Task Upload)> BeginUploadAsync(ImageWorld world)
     {

@@ -4,46 +4,110 @@ using GlanceGateway.Stores;
 
 namespace GlanceGateway.Images;
 
-/// <summary>
-/// Deletes images with their data. An intent for each location is recorded first, so that a deletion that dies half-way is finished, never
-/// left as an image without bytes; a store that refuses (a clone needs the data) leaves the image usable.
-/// </summary>
+/// <summary>Deletes images with their data.</summary>
+/// <remarks>
+/// An intent for each copy of the data is recorded before its store is touched. What the stores answer decides:
+/// <list type="bullet">
+/// <item>gone: recorded, and the image goes with its last copy;</item>
+/// <item>refused (a clone needs the data, the store is not there): that copy and those after it are whole, the image stays and is usable;</item>
+/// <item>no answer: nobody knows whether the data is still there. The intent stays, so that <see cref="IntentSweeper"/> carries the deletion
+/// on. Undoing it instead could leave an image that claims data it does not have.</item>
+/// </list>
+/// Dying anywhere leaves the intents, which come to the same as no answer.
+/// </remarks>
 internal sealed class ImageDeletion(ImageRegistry registry, StoreSet stores, ImageOptions options, TimeProvider time)
 {
     public static ImageException NothingToDelete(string id) => new(ImageError.NotFound, $"Failed to find image {id} to delete");
 
+    /// <summary>Deletes one copy of an image's data.</summary>
+    /// <returns>Null when it is gone; why not, when it is whole and stays.</returns>
+    /// <exception cref="StoreException">The store did not answer: it may be gone or not.</exception>
+    public static async Task<ImageException?> DeleteCopyAsync(IStorageDriver driver, StoreIntent intent, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await driver.DeleteAsync(intent.Url!, cancellationToken) switch
+            {
+                StoreOutcome.Ok or StoreOutcome.Absent => null,
+                StoreOutcome.InUse => new ImageException(
+                    ImageError.Conflict,
+                    $"Image {intent.ImageId} could not be deleted because it is in use: the store '{intent.Store}' says that something depends on it."),
+                var refused => new ImageException(
+                    ImageError.Forbidden, $"Image {intent.ImageId} could not be deleted: the store '{intent.Store}' answered {refused}."),
+            };
+        }
+        catch (StoreException failure) when (failure.Error == StoreError.InvalidLocation)
+        {
+            return new ImageException(
+                ImageError.Failed, $"Image {intent.ImageId} could not be deleted: what the registry says of its data is not the store '{intent.Store}''s.", failure);
+        }
+    }
+
+    /// <summary>Records that a copy is gone, and the image with the last one. Needs no lease: it is so whoever works on the image.</summary>
+    public static async Task RecordGoneAsync(RegistryTransaction tx, StoreIntent intent, CancellationToken cancellationToken)
+    {
+        if (await tx.FindImageAsync(intent.ImageId, cancellationToken) is not { } image)
+        {
+            return;
+        }
+
+        var gone = image.Locations.Where(l => l.Store == intent.Store && l.Url == intent.Url).ToList();
+        if (gone.Count == image.Locations.Count)
+        {
+            await tx.DeleteImageAsync(image.Id, cancellationToken);
+            return;
+        }
+
+        foreach (var location in gone)
+        {
+            await tx.RemoveLocationAsync(image.Id, location.Id, cancellationToken);
+        }
+    }
+
     public async Task DeleteAsync(string id, CancellationToken cancellationToken)
     {
-        var plan = await registry.WriteAsync((tx, ct) => PlanAsync(tx, id, ct), cancellationToken);
-        if (plan is not { } work)
+        if (await registry.WriteAsync((tx, ct) => PlanAsync(tx, id, ct), cancellationToken) is not { } work)
         {
             return;
         }
 
         // From here on the deletion is carried through even when the client goes away.
         await using var lease = new HeldLease(registry, work.Lease, options.LeaseDuration, (_, _) => Task.FromResult(true), time);
-        var gone = new List<(StoreIntent Intent, ImageLocation Location)>();
-        foreach (var (intent, location) in work.Steps)
+        var gone = new List<StoreIntent>();
+        ImageException? refusal = null;
+        var answered = true;
+        foreach (var intent in work.Intents)
         {
-            var refusal = await DeleteFromStoreAsync(id, location, lease.Lost);
+            (refusal, answered) = await DeleteFromStoreAsync(intent, lease.Lost);
             if (refusal is not null)
             {
-                await KeepRestAsync(id, work, gone, CancellationToken.None);
-                throw refusal;
+                break;
             }
 
-            gone.Add((intent, location));
+            gone.Add(intent);
         }
 
         await registry.WriteAsync(
             async (tx, ct) =>
             {
-                await tx.RequireLeaseAsync(work.Lease, ct);
-                await tx.DeleteImageAsync(id, ct);
-                await EndAsync(tx, work, ct);
+                foreach (var intent in gone)
+                {
+                    await RecordGoneAsync(tx, intent, ct);
+                }
+
+                foreach (var intent in answered ? work.Intents : gone)
+                {
+                    await tx.RemoveIntentAsync(intent.AttemptId, ct);
+                }
+
+                await tx.ReleaseLeaseAsync(work.Lease, ct);
                 return true;
             },
             CancellationToken.None);
+        if (refusal is not null)
+        {
+            throw refusal;
+        }
     }
 
     /// <summary>Deletes at once what has no data; else records what is about to happen.</summary>
@@ -64,67 +128,36 @@ internal sealed class ImageDeletion(ImageRegistry registry, StoreSet stores, Ima
 
         var lease = await tx.TakeLeaseAsync(LeaseNames.OfImage(id), options.LeaseDuration, ownToo: false, cancellationToken)
             ?? throw new ImageException(ImageError.Conflict, $"Image {id} could not be deleted because another operation works on its data.");
-        var steps = new List<(StoreIntent, ImageLocation)>();
+        var intents = new List<StoreIntent>();
         foreach (var location in image.Locations)
         {
-            var intent = new StoreIntent(
-                Guid.NewGuid().ToString("N"), IntentKind.Delete, id, location.Store, location.Url, lease.Name, Registered: false, tx.Now);
+            // Named after the location's row, so that a deletion tried again takes the place of the one that got no answer.
+            var intent = new StoreIntent($"{location.Id:x32}", IntentKind.Delete, id, location.Store, location.Url, lease.Name, Registered: false, tx.Now);
+            await tx.RemoveIntentAsync(intent.AttemptId, cancellationToken);
             await tx.InsertIntentAsync(intent, cancellationToken);
-            steps.Add((intent, location));
+            intents.Add(intent);
         }
 
-        return new Deletion(lease, steps);
+        return new Deletion(lease, intents);
     }
 
-    private async Task<ImageException?> DeleteFromStoreAsync(string id, ImageLocation location, CancellationToken cancellationToken)
+    private async Task<(ImageException? Refusal, bool Answered)> DeleteFromStoreAsync(StoreIntent intent, CancellationToken cancellationToken)
     {
-        if (!stores.TryGetDriver(location.Store, out var driver))
+        if (!stores.TryGetDriver(intent.Store, out var driver))
         {
-            return new ImageException(ImageError.Unavailable, $"Image {id} could not be deleted: its store '{location.Store}' is not available.");
+            return (new ImageException(ImageError.Unavailable, $"Image {intent.ImageId} could not be deleted: its store '{intent.Store}' is not available."), true);
         }
 
         try
         {
-            return await driver.DeleteAsync(location.Url, cancellationToken) switch
-            {
-                StoreOutcome.Ok or StoreOutcome.Absent => null,
-                StoreOutcome.InUse => new ImageException(
-                    ImageError.Conflict, $"Image {id} could not be deleted because it is in use: the store '{location.Store}' says that something depends on it."),
-                var refused => new ImageException(
-                    ImageError.Forbidden, $"Image {id} could not be deleted: the store '{location.Store}' answered {refused}."),
-            };
+            return (await DeleteCopyAsync(driver, intent, cancellationToken), true);
         }
         catch (Exception failure) when (failure is StoreException or OperationCanceledException)
         {
-            return new ImageException(ImageError.Unavailable, $"Image {id} could not be deleted: its store '{location.Store}' failed; try again.", failure);
+            var text = $"Image {intent.ImageId} is not deleted yet: its store '{intent.Store}' failed. The deletion is carried on when the store answers.";
+            return (new ImageException(ImageError.Unavailable, text, failure), false);
         }
     }
 
-    private Task<bool> KeepRestAsync(
-        string id, Deletion work, IReadOnlyList<(StoreIntent Intent, ImageLocation Location)> gone, CancellationToken cancellationToken) =>
-        registry.WriteAsync(
-            async (tx, ct) =>
-            {
-                await tx.RequireLeaseAsync(work.Lease, ct);
-                foreach (var (_, location) in gone)
-                {
-                    await tx.RemoveLocationAsync(id, location.Id, ct);
-                }
-
-                await EndAsync(tx, work, ct);
-                return true;
-            },
-            cancellationToken);
-
-    private static async Task EndAsync(RegistryTransaction tx, Deletion work, CancellationToken cancellationToken)
-    {
-        foreach (var (intent, _) in work.Steps)
-        {
-            await tx.RemoveIntentAsync(intent.AttemptId, cancellationToken);
-        }
-
-        await tx.ReleaseLeaseAsync(work.Lease, cancellationToken);
-    }
-
-    private sealed record Deletion(Lease Lease, IReadOnlyList<(StoreIntent Intent, ImageLocation Location)> Steps);
+    private sealed record Deletion(Lease Lease, IReadOnlyList<StoreIntent> Intents);
 }

@@ -42,7 +42,7 @@ public sealed class ImageDownloads
 
     /// <summary>
     /// Opens the data of an image for the mount: whoever may see the image there may read it, because the operator who mounts it decides
-    /// by file permissions who that is. What the mount's identity may not see stays closed, and so does a deactivated image.
+    /// by file permissions who that is. What the mount's identity may not see stays closed, and so does a deactivated image, except to administrators.
     /// </summary>
     /// <returns>Null when it has none.</returns>
     /// <exception cref="ImageException">The identity may not see it, or every store that should have it fails.</exception>

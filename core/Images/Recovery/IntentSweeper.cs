@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using GlanceGateway.Abstractions;
 using GlanceGateway.Registry;
@@ -14,10 +15,12 @@ namespace GlanceGateway.Images;
 /// <list type="bullet">
 /// <item>a write that the registry has recorded: the attempt's traces go, the object stays. No lease is needed, both steps are idempotent;</item>
 /// <item>a write that it has not: the attempt's bytes go, and an image still <c>saving</c> is queued again;</item>
-/// <item>a deletion: it is carried out, because the user asked for it and part of it may have happened.</item>
+/// <item>a deletion: it is carried out, because the user asked for it and part of it may have happened. Only the store can refuse it.</item>
 /// </list>
 /// Unfinished work is taken over only under its lease: after it expired, or at start when it was this instance's own. Bytes that no intent
-/// names are never touched. A step that fails is tried again on the next round; nothing is forgotten before it worked.
+/// names are never touched. A step that fails is tried again on the next round; nothing is forgotten before it worked. A store that does not
+/// answer is asked once a round, so that its time-outs do not hold up the others; the order changes from round to round, so that it is not
+/// always the same intent that asks.
 /// </remarks>
 public sealed class IntentSweeper : IAsyncDisposable
 {
@@ -62,22 +65,35 @@ public sealed class IntentSweeper : IAsyncDisposable
     /// <summary>One round over the dead intents.</summary>
     internal async Task SweepAsync(bool ownToo, CancellationToken cancellationToken)
     {
-        foreach (var intent in await registry.ListDeadIntentsAsync(ownToo, cancellationToken))
+        var intents = (await registry.ListDeadIntentsAsync(ownToo, cancellationToken)).ToArray();
+        Random.Shared.Shuffle(intents);
+        var silent = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var intent in intents)
         {
             try
             {
-                await EndAsync(intent, ownToo, cancellationToken);
+                var driver = !silent.Contains(intent.Store) && stores.TryGetDriver(intent.Store, out var ready) ? ready : null;
+                await EndAsync(intent, driver, ownToo, cancellationToken);
             }
-            catch (Exception failure) when (failure is not OperationCanceledException)
+            catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
             {
+                if (failure is StoreException { Error: StoreError.Unavailable or StoreError.TimedOut })
+                {
+                    silent.Add(intent.Store);
+                }
+
                 ImageLog.SweepFailed(log, intent.Kind, intent.ImageId, intent.Store, failure.Message);
             }
         }
     }
 
     /// <summary>Ends an unfinished write under a lease that the caller holds.</summary>
-    /// <returns>False when the store could not be cleaned now; the intent stays, the image is queued again all the same.</returns>
-    internal async Task<bool> AbandonAsync(StoreIntent intent, Lease lease, CancellationToken cancellationToken)
+    /// <exception cref="StoreException">The store could not be cleaned now; the intent stays, the image is queued again all the same.</exception>
+    /// <exception cref="LeaseLostException">Nothing was undone, or another gateway does it.</exception>
+    internal Task AbandonAsync(StoreIntent intent, Lease lease, CancellationToken cancellationToken) =>
+        AbandonAsync(intent, stores.TryGetDriver(intent.Store, out var driver) ? driver : null, lease, cancellationToken);
+
+    private async Task AbandonAsync(StoreIntent intent, IStorageDriver? driver, Lease lease, CancellationToken cancellationToken)
     {
         // If the registering commit went through although its caller saw a failure, the lease is gone: then nothing may be undone.
         await registry.WriteAsync(
@@ -87,18 +103,17 @@ public sealed class IntentSweeper : IAsyncDisposable
                 return true;
             },
             cancellationToken);
-        var clean = false;
+        ExceptionDispatchInfo? fault = null;
         try
         {
-            if (stores.TryGetDriver(intent.Store, out var driver))
+            if (driver is not null)
             {
                 await driver.SettleAsync(new WriteAttempt(intent.ImageId, intent.AttemptId), keepCommitted: false, cancellationToken);
-                clean = true;
             }
         }
         catch (StoreException failure)
         {
-            ImageLog.SweepFailed(log, intent.Kind, intent.ImageId, intent.Store, failure.Message);
+            fault = ExceptionDispatchInfo.Capture(failure);
         }
 
         await registry.WriteAsync(
@@ -110,7 +125,7 @@ public sealed class IntentSweeper : IAsyncDisposable
                     await tx.UpdateImageAsync(image with { Status = ImageStatus.Queued, Size = null, VirtualSize = null }, ct);
                 }
 
-                if (clean)
+                if (driver is not null && fault is null)
                 {
                     await tx.RemoveIntentAsync(intent.AttemptId, ct);
                 }
@@ -119,11 +134,18 @@ public sealed class IntentSweeper : IAsyncDisposable
                 return true;
             },
             cancellationToken);
-        return clean;
+        fault?.Throw();
     }
 
-    private async Task EndAsync(StoreIntent intent, bool ownToo, CancellationToken cancellationToken)
+    private async Task EndAsync(StoreIntent intent, IStorageDriver? driver, bool ownToo, CancellationToken cancellationToken)
     {
+        // Without the store all that can be done is to queue an image again.
+        if (driver is null && (intent.Kind != IntentKind.Write || intent.Registered
+            || await registry.FindImageAsync(intent.ImageId, cancellationToken) is not { Status: ImageStatus.Saving }))
+        {
+            return;
+        }
+
         if (intent.Registered)
         {
             await SettleAsync(intent, cancellationToken);
@@ -136,38 +158,46 @@ public sealed class IntentSweeper : IAsyncDisposable
         }
 
         ImageLog.Sweeping(log, intent.Kind, intent.ImageId, intent.Store);
-        if (intent.Kind == IntentKind.Write)
+        await using var held = new HeldLease(registry, lease, options.LeaseDuration, (_, _) => Task.FromResult(true), time);
+        try
         {
-            await AbandonAsync(intent, lease, cancellationToken);
+            await (intent.Kind == IntentKind.Write
+                ? AbandonAsync(intent, driver, lease, cancellationToken)
+                : FinishDeletionAsync(intent, driver!, lease, cancellationToken));
         }
-        else
+        catch
         {
-            await FinishDeletionAsync(intent, lease, cancellationToken);
+            // Held on to, it would keep users from deleting the image themselves.
+            await registry.WriteAsync((tx, ct) => ReleaseAsync(tx, lease, ct), CancellationToken.None);
+            throw;
         }
     }
 
-    private async Task FinishDeletionAsync(StoreIntent intent, Lease lease, CancellationToken cancellationToken)
+    private async Task FinishDeletionAsync(StoreIntent intent, IStorageDriver driver, Lease lease, CancellationToken cancellationToken)
     {
-        if (!stores.TryGetDriver(intent.Store, out var driver))
-        {
-            return;
-        }
-
-        var outcome = await driver.DeleteAsync(intent.Url!, cancellationToken);
+        var refusal = await ImageDeletion.DeleteCopyAsync(driver, intent, cancellationToken);
         await registry.WriteAsync(
             async (tx, ct) =>
             {
-                await tx.RequireLeaseAsync(lease, ct);
-                if (outcome is StoreOutcome.Ok or StoreOutcome.Absent)
+                if (refusal is null)
                 {
-                    await tx.DeleteImageAsync(intent.ImageId, ct);
+                    await ImageDeletion.RecordGoneAsync(tx, intent, ct);
                 }
 
                 await tx.RemoveIntentAsync(intent.AttemptId, ct);
-                await tx.ReleaseLeaseAsync(lease, ct);
-                return true;
+                return await ReleaseAsync(tx, lease, ct);
             },
             cancellationToken);
+        if (refusal is not null)
+        {
+            ImageLog.DeletionRefused(log, intent.ImageId, refusal.Message);
+        }
+    }
+
+    private static async Task<bool> ReleaseAsync(RegistryTransaction tx, Lease lease, CancellationToken cancellationToken)
+    {
+        await tx.ReleaseLeaseAsync(lease, cancellationToken);
+        return true;
     }
 
     private async Task SettleAsync(StoreIntent intent, CancellationToken cancellationToken)
@@ -187,7 +217,7 @@ public sealed class IntentSweeper : IAsyncDisposable
 
     private async Task SettleFinishedAsync()
     {
-        // Runs to the end of the channel even when stopping: what was acknowledged is also tidied, and what is not is swept at the next start.
+        // Runs to the end of the channel even when stopping: what was acknowledged is also tidied. What is not is swept at the next start.
         await foreach (var intent in finished.Reader.ReadAllAsync())
         {
             try
@@ -197,6 +227,11 @@ public sealed class IntentSweeper : IAsyncDisposable
             catch (Exception failure)
             {
                 ImageLog.SweepFailed(log, intent.Kind, intent.ImageId, intent.Store, failure.Message);
+                if (stopping.IsCancellationRequested)
+                {
+                    // A store that does not answer must not hold up the stop once for each of its intents.
+                    return;
+                }
             }
         }
     }
@@ -210,7 +245,7 @@ public sealed class IntentSweeper : IAsyncDisposable
                 await Task.Delay(options.LeaseDuration / 2, time, stopping.Token);
                 await SweepAsync(ownToo: false, stopping.Token);
             }
-            catch (OperationCanceledException)
+            catch (Exception) when (stopping.IsCancellationRequested)
             {
                 return;
             }

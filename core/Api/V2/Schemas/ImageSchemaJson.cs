@@ -6,13 +6,17 @@ namespace GlanceGateway.Api.V2;
 /// <summary>The published form of the schema of an image.</summary>
 internal static class ImageSchemaJson
 {
+    // glanceclient 4.1.0 keeps the schema under ~/.glanceclient and makes an option of every property. It has a --stores of its own,
+    // so with this one published every command after the first ends with "conflicting option string: --stores".
+    private const string Unpublished = "stores";
+
     /// <summary>Writes it.</summary>
     public static void WriteImage(Utf8JsonWriter writer, ImageSchema schema)
     {
         writer.WriteStartObject();
         writer.WriteString("name", "image");
         writer.WriteStartObject("properties");
-        foreach (var field in schema.Attributes)
+        foreach (var field in schema.Attributes.Where(field => field.Name != Unpublished))
             WriteField(writer, field);
         writer.WriteEndObject();
         writer.WriteStartObject("additionalProperties");
