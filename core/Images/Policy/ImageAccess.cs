@@ -36,6 +36,26 @@ internal sealed class ImageAccess(ImageRegistry registry, PolicyRules policy)
             : throw NoSuchImage(id);
     }
 
+    /// <summary>Of images that the registry listed for a caller, those that the rules let it see.</summary>
+    /// <returns>The very same list when they are all.</returns>
+    public async Task<IReadOnlyList<Image>> FilterAsync(Caller caller, IReadOnlyList<Image> listed, CancellationToken cancellationToken)
+    {
+        List<Image>? kept = null;
+        for (var i = 0; i < listed.Count; i++)
+        {
+            if (await MaySeeListedAsync(caller, listed[i], cancellationToken))
+            {
+                kept?.Add(listed[i]);
+            }
+            else
+            {
+                kept ??= [.. listed.Take(i)];
+            }
+        }
+
+        return kept ?? listed;
+    }
+
     /// <summary>Finds an image by id on which the caller may act.</summary>
     /// <exception cref="ImageException"><see cref="ImageError.NotFound"/>, or <see cref="ImageError.Forbidden"/> when it may only be seen.</exception>
     public async Task<Image> FindForAsync(Caller caller, string id, PolicyAction action, CancellationToken cancellationToken)
@@ -43,5 +63,20 @@ internal sealed class ImageAccess(ImageRegistry registry, PolicyRules policy)
         var (image, isMember) = await FindAsync(caller, id, cancellationToken);
         policy.Require(caller, action, image, isMember);
         return image;
+    }
+
+    private async ValueTask<bool> MaySeeListedAsync(Caller caller, Image image, CancellationToken cancellationToken)
+    {
+        // What is listed for others than administrators and is shared by another project is shared with theirs.
+        var mayBeMember = MayBeMember(caller, image);
+        if (policy.Allows(caller, PolicyAction.GetImage, image, isMember: mayBeMember && !caller.IsAdmin))
+        {
+            return true;
+        }
+
+        return mayBeMember
+            && caller.IsAdmin
+            && await registry.FindMemberAsync(image.Id, caller.ProjectId!, cancellationToken) is not null
+            && policy.Allows(caller, PolicyAction.GetImage, image, isMember: true);
     }
 }

@@ -10,6 +10,9 @@ namespace GlanceGateway.Images;
 /// </remarks>
 internal sealed class Operand
 {
+    /// <summary>Told apart by reference: no value is this very object.</summary>
+    private static readonly string Missing = new('?', 1);
+
     private readonly string? constant;
     private readonly string? attribute;
 
@@ -104,9 +107,6 @@ internal sealed class Operand
         };
         return !ReferenceEquals(text, Missing) || TryProperty(image, out text);
     }
-
-    /// <summary>Told apart by reference: no value is this very object.</summary>
-    private static readonly string Missing = new('?', 1);
 
     private bool TryProperty(Image image, out string? text)
     {
