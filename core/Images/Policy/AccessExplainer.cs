@@ -5,6 +5,8 @@ namespace GlanceGateway.Images;
 /// <summary>Says in words what decides whether a caller may do something, as the services of this project decide it.</summary>
 public sealed class AccessExplainer(PolicySet policy)
 {
+    private const string NotShared = "only shared images have members";
+
     /// <summary>Explains an action.</summary>
     /// <param name="caller">Who.</param>
     /// <param name="action">What.</param>
@@ -48,6 +50,11 @@ public sealed class AccessExplainer(PolicySet policy)
             return new(ImageError.NotFound, "the rule get_image does not hold, so the image does not exist for this caller", sight, rules);
         }
 
+        if (action is PolicyAction.GetMembers or PolicyAction.ModifyMember && image.Visibility != ImageVisibility.Shared)
+        {
+            return new(ImageError.Forbidden, NotShared, sight, rules);
+        }
+
         // A change of visibility is a change, and its rule is asked about the image as it is to be.
         var target = image;
         if (action is PolicyAction.PublicizeImage or PolicyAction.CommunitizeImage)
@@ -78,9 +85,8 @@ public sealed class AccessExplainer(PolicySet policy)
         PolicyAction.DownloadImage when image.Status == ImageStatus.Deactivated && !caller.IsAdmin =>
             (ImageError.Forbidden, "the image is deactivated: its data is for administrators only"),
         PolicyAction.DeleteImage when image.Protected => (ImageError.Forbidden, "the image is protected"),
-        PolicyAction.GetMember when image.Visibility != ImageVisibility.Shared => (ImageError.NotFound, "only shared images have members"),
-        PolicyAction.AddMember or PolicyAction.DeleteMember or PolicyAction.GetMembers or PolicyAction.ModifyMember
-            when image.Visibility != ImageVisibility.Shared => (ImageError.Forbidden, "only shared images have members"),
+        PolicyAction.GetMember when image.Visibility != ImageVisibility.Shared => (ImageError.NotFound, NotShared),
+        PolicyAction.AddMember or PolicyAction.DeleteMember when image.Visibility != ImageVisibility.Shared => (ImageError.Forbidden, NotShared),
         _ => null,
     };
 
