@@ -12,6 +12,9 @@ internal static partial class ImageLog
     [LoggerMessage(Level = LogLevel.Information, Message = "Image {ImageId}: the upload to {Store} ended early: {Reason}")]
     public static partial void UploadEnded(ILogger log, string imageId, string store, string reason);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: {Warning}")]
+    public static partial void ContentDoubtful(ILogger log, string imageId, string warning);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "Taking over an unfinished {Kind} of image {ImageId} in store {Store}.")]
     public static partial void Sweeping(ILogger log, IntentKind kind, string imageId, string store);
 

@@ -1,3 +1,5 @@
+using GlanceGateway.Formats;
+
 namespace GlanceGateway.Images;
 
 /// <summary>Limits and formats. The defaults are Glance's.</summary>
@@ -22,6 +24,9 @@ public sealed record ImageOptions
     /// <summary>Container formats an image may have.</summary>
     public IReadOnlyList<string> ContainerFormats { get; init; } =
         ["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"];
+
+    /// <summary>What the content of uploads must be.</summary>
+    public FormatPolicy FormatPolicy { get; init; } = FormatPolicy.Default;
 
     /// <summary>A transfer without a byte for this long is ended.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(300);

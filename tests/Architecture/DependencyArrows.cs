@@ -10,9 +10,10 @@ public sealed class DependencyArrows
     private static readonly Dictionary<string, string[]> allowed = new(StringComparer.Ordinal)
     {
         ["core/Abstractions"] = [],
+        ["core/Formats"] = [],
         ["core/Registry"] = [],
         ["core/Stores"] = ["core/Abstractions"],
-        ["core/Images"] = ["core/Abstractions", "core/Registry", "core/Stores"],
+        ["core/Images"] = ["core/Abstractions", "core/Formats", "core/Registry", "core/Stores"],
         ["core/Api"] = ["core/Images"],
         ["core/Host"] = ["core/Api", "mount/View"],
         ["mount/Fuse"] = [],
@@ -23,6 +24,7 @@ public sealed class DependencyArrows
     private static readonly Dictionary<string, string[]> forbiddenPackages = new(StringComparer.Ordinal)
     {
         ["core/Abstractions"] = [""],
+        ["core/Formats"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
         ["core/Registry"] = ["Microsoft.AspNetCore"],
         ["core/Stores"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
         ["core/Images"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],

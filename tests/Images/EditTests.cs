@@ -134,7 +134,7 @@ public sealed class EditTests
     }
 
     [Theory]
-    [InlineData("disk_format", "qcow2")]
+    [InlineData("disk_format", "ploop")]
     [InlineData("container_format", "ova")]
     public async Task Formats_are_fixed_once_data_comes(string name, string value)
     {

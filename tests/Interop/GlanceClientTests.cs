@@ -39,6 +39,28 @@ public sealed class GlanceClientTests
         Assert.Empty(site.StoredFiles);
     }
 
+    /// <summary>This client leaves filters, order and pages to the server.</summary>
+    [Fact]
+    public async Task Lists_are_filtered_sorted_and_paged()
+    {
+        await using var site = await Site.StartedAsync();
+        var glance = RealClient.Glance(site);
+        foreach (var (name, visibility) in new[] { ("b", "public"), ("a", "private"), ("d", "public"), ("c", "shared") })
+        {
+            var id = await site.Images.CreateAsync(name, visibility: visibility);
+            await site.Images.StatusAsync(HttpMethod.Put, $"v2/images/{id}/tags/{(visibility == "public" ? "blue" : "green")}");
+        }
+
+        Assert.Equal(["a", "b", "c", "d"], await NamesAsync("--sort", "name:asc", "--page-size", "1"));
+        Assert.Equal(["d", "c", "b"], await NamesAsync("--sort-key", "name", "--sort-dir", "desc", "--limit", "3", "--page-size", "2"));
+        Assert.Equal(["b", "d"], await NamesAsync("--sort", "name:asc", "--tag", "blue"));
+        Assert.Equal(["c"], await NamesAsync("--visibility", "shared"));
+        Assert.Equal(["a"], await NamesAsync("--property-filter", "name=a", "--property-filter", "status=queued"));
+
+        async Task<IEnumerable<string>> NamesAsync(params string[] filters) =>
+            RealClient.Cells(await glance.RunAsync(["image-list", .. filters])).Skip(1).Select(row => row[1]).ToList();
+    }
+
     [Fact]
     public async Task Data_follows_a_queued_image_once()
     {

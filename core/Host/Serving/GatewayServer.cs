@@ -2,6 +2,7 @@ using System.Net;
 using GlanceGateway.Api;
 using GlanceGateway.Host.Configuration;
 using GlanceGateway.Images;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -38,6 +39,7 @@ internal sealed class GatewayServer : IAsyncDisposable
         builder.Configuration.Sources.Clear();
         builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, configuration.Listen));
         builder.Services.AddSingleton(loggers);
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlocks>();
         builder.Services.AddSingleton<IHostLifetime, CommandLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = drainTimeout);
         builder.Services.AddSingleton(time);

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using GlanceGateway.Abstractions;
+using GlanceGateway.Formats;
 using GlanceGateway.Registry;
 using GlanceGateway.Stores;
 using Microsoft.Extensions.Logging;
@@ -61,7 +62,7 @@ public sealed class ImageUploads
         }
 
         var begun = time.GetTimestamp();
-        var (intent, lease) = await registry.WriteAsync((tx, ct) => BeginAsync(tx, image.Id, storeId, ct), cancellationToken);
+        var (saving, intent, lease) = await registry.WriteAsync((tx, ct) => BeginAsync(tx, image.Id, storeId, ct), cancellationToken);
         StoredObject stored;
         await using (var held = new HeldLease(registry, lease, options.LeaseDuration, (tx, ct) => IsStillSavingAsync(tx, image.Id, ct), time))
         {
@@ -69,7 +70,7 @@ public sealed class ImageUploads
             try
             {
                 var write = new WriteRequest(new WriteAttempt(image.Id, intent.AttemptId), request.DeclaredSize, caller.ProjectId);
-                stored = await TransferAsync(driver, write, request, lease, intent, ending.Token);
+                stored = await TransferAsync(driver, write, request, saving, lease, intent, ending.Token);
             }
             catch (Exception failure)
             {
@@ -110,7 +111,7 @@ public sealed class ImageUploads
             : throw new ImageException(ImageError.Gone, $"Error in store configuration. Adding images to store '{store.Id}' is disabled.");
     }
 
-    private async Task<(StoreIntent Intent, Lease Lease)> BeginAsync(RegistryTransaction tx, string imageId, string storeId, CancellationToken cancellationToken)
+    private async Task<(Image Image, StoreIntent Intent, Lease Lease)> BeginAsync(RegistryTransaction tx, string imageId, string storeId, CancellationToken cancellationToken)
     {
         var image = await tx.FindImageAsync(imageId, cancellationToken) ?? throw ImageAccess.NoSuchImage(imageId);
         if (image.Status != ImageStatus.Queued)
@@ -132,15 +133,16 @@ public sealed class ImageUploads
             Guid.NewGuid().ToString("N"), IntentKind.Write, imageId, storeId, Url: null, lease.Name, Registered: false, tx.Now);
         await tx.InsertIntentAsync(intent, cancellationToken);
         await tx.UpdateImageAsync(image with { Status = ImageStatus.Saving }, cancellationToken);
-        return (intent, lease);
+        return (image, intent, lease);
     }
 
     private async Task<StoredObject> TransferAsync(
-        IStorageDriver driver, WriteRequest write, UploadRequest request, Lease lease, StoreIntent intent, CancellationToken cancellationToken)
+        IStorageDriver driver, WriteRequest write, UploadRequest request, Image image, Lease lease, StoreIntent intent, CancellationToken cancellationToken)
     {
         var opened = await driver.BeginWriteAsync(write, cancellationToken);
         await using var writer = opened.IsOk ? opened.Value : throw StoreRefusals.Of(opened.Outcome);
         var data = await pipeline.RunAsync(request.Body, request.DeclaredSize, writer, cancellationToken);
+        var virtualSize = Judge(image, data);
         var committed = await writer.CommitAsync(cancellationToken);
         var stored = committed.IsOk ? committed.Value : throw StoreRefusals.Of(committed.Outcome);
         if (stored.Size != data.Size)
@@ -149,12 +151,31 @@ public sealed class ImageUploads
         }
 
         // Not cancellable: from here on only the registry decides whether the upload happened.
-        await registry.WriteAsync((tx, ct) => RegisterAsync(tx, write.Attempt, data, stored, lease, intent, ct), CancellationToken.None);
+        await registry.WriteAsync((tx, ct) => RegisterAsync(tx, write.Attempt, data, virtualSize, stored, lease, intent, ct), CancellationToken.None);
         return stored;
     }
 
+    /// <summary>Checks that the content is what the image is said to be, and safe to open. Its format cannot change while it is being saved.</summary>
+    /// <returns>Bytes of the disk that a guest sees; null when unknown, and for no data at all.</returns>
+    /// <exception cref="ImageException"><see cref="ImageError.UnsupportedContent"/>.</exception>
+    private long? Judge(Image image, UploadedData data)
+    {
+        var verdict = FormatRules.Judge(image.DiskFormat!, image.ContainerFormat!, data.Content, options.FormatPolicy, data.Size);
+        if (verdict is not FormatVerdict.Accepted accepted)
+        {
+            throw new ImageException(ImageError.UnsupportedContent, ((FormatVerdict.Refused)verdict).Message);
+        }
+
+        if (accepted.Warning is { } warning)
+        {
+            ImageLog.ContentDoubtful(log, image.Id, warning);
+        }
+
+        return data.Size == 0 ? null : accepted.VirtualSize;
+    }
+
     private static async Task<bool> RegisterAsync(
-        RegistryTransaction tx, WriteAttempt attempt, UploadedData data, StoredObject stored, Lease lease, StoreIntent intent, CancellationToken cancellationToken)
+        RegistryTransaction tx, WriteAttempt attempt, UploadedData data, long? virtualSize, StoredObject stored, Lease lease, StoreIntent intent, CancellationToken cancellationToken)
     {
         await tx.RequireLeaseAsync(lease, cancellationToken);
         if (await tx.FindImageAsync(attempt.ImageId, cancellationToken) is not { Status: ImageStatus.Saving } image)
@@ -168,7 +189,7 @@ public sealed class ImageUploads
         {
             Status = ImageStatus.Active,
             Size = data.Size,
-            VirtualSize = image.DiskFormat == "raw" && data.Size > 0 ? data.Size : null,
+            VirtualSize = virtualSize,
             Checksum = data.Md5,
             HashAlgorithm = "sha512",
             HashValue = data.Sha512,

@@ -1,18 +1,19 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using GlanceGateway.Abstractions;
+using GlanceGateway.Formats;
 
 namespace GlanceGateway.Images;
 
 /// <summary>What came through an upload.</summary>
-internal sealed record UploadedData(long Size, string Md5, string Sha512);
+internal sealed record UploadedData(long Size, string Md5, string Sha512, InspectionResult Content);
 
 /// <summary>
 /// The way of a byte into a store.
 /// </summary>
 /// <remarks>
 /// The request's pipe hands out small segments; they are gathered into a buffer of the size in which the driver likes to write. A full
-/// buffer goes to both hashes and to the driver at the same time, while the next one is being filled: two buffers in all, so memory per
+/// buffer goes to both hashes, the format inspection and the driver at the same time, while the next one is being filled: two buffers in all, so memory per
 /// transfer is twice <see cref="IStoreWriter.PreferredWriteSize"/> whatever the image's size. Invariants:
 /// <list type="bullet">
 /// <item>a buffer is not touched again before the hashes and the driver are done with it;</item>
@@ -32,6 +33,7 @@ internal sealed class UploadPipeline(ImageOptions options, TimeProvider time)
         var writing = ArrayPool<byte>.Shared.Rent(writer.PreferredWriteSize);
         var inFlight = Task.CompletedTask;
         using var hasher = new DataHasher();
+        var inspector = new FormatInspector();
         using var stall = new StallTimer(options.StallTimeout, time, cancellationToken);
         try
         {
@@ -50,7 +52,7 @@ internal sealed class UploadPipeline(ImageOptions options, TimeProvider time)
 
                 await inFlight;
                 (filling, writing) = (writing, filling);
-                inFlight = filled == 0 ? Task.CompletedTask : StoreAsync(writing.AsMemory(0, filled), hasher, writer, cancellationToken);
+                inFlight = filled == 0 ? Task.CompletedTask : StoreAsync(writing.AsMemory(0, filled), hasher, inspector, writer, cancellationToken);
             }
 
             await inFlight;
@@ -60,7 +62,7 @@ internal sealed class UploadPipeline(ImageOptions options, TimeProvider time)
             }
 
             var (md5, sha512) = hasher.Finish();
-            return new UploadedData(size, md5, sha512);
+            return new UploadedData(size, md5, sha512, inspector.Complete());
         }
         finally
         {
@@ -98,11 +100,13 @@ internal sealed class UploadPipeline(ImageOptions options, TimeProvider time)
         return (filled, Ended: false);
     }
 
-    private static async Task StoreAsync(ReadOnlyMemory<byte> data, DataHasher hasher, IStoreWriter writer, CancellationToken cancellationToken)
+    private static async Task StoreAsync(
+        ReadOnlyMemory<byte> data, DataHasher hasher, FormatInspector inspector, IStoreWriter writer, CancellationToken cancellationToken)
     {
         var hashing = hasher.AppendAsync(data);
         try
         {
+            inspector.Append(data.Span);
             var outcome = data.Span.ContainsAnyExcept((byte)0)
                 ? await writer.WriteAsync(data, cancellationToken)
                 : await writer.WriteZerosAsync(data.Length, cancellationToken);

@@ -47,6 +47,13 @@ internal sealed class Site : IAsyncDisposable
 
     public string FileOf(string imageId) => Path.Combine(Mount, "by-id", imageId);
 
+    /// <summary>Waits until the store holds these images' files and no other, not even a hidden one. The second name of a finished upload
+    /// goes shortly after the answer; the limit is far below the 30 s of a lease.</summary>
+    public Task HoldsOnlyAsync(params string[] imageIds) => Eventually.TrueAsync(
+        $"the store holds only [{string.Join(", ", imageIds)}]",
+        TimeSpan.FromSeconds(5),
+        () => StoredFiles.Select(file => Path.GetFileName(file)!).Order(StringComparer.Ordinal).SequenceEqual(imageIds.Order(StringComparer.Ordinal)));
+
     /// <summary>Gives the next gateway a configuration file.</summary>
     public void Configure(string yaml)
     {
