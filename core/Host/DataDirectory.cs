@@ -33,13 +33,16 @@ public sealed class DataDirectory : IDisposable
     public string InstanceId { get; }
 
     /// <summary>The SQLite registry.</summary>
-    public string RegistryFile => System.IO.Path.Join(Path, "registry.sqlite");
+    public string RegistryFile => RegistryFileIn(Path);
 
     /// <summary>Images of the store that exists without configuration.</summary>
     public string DefaultStore => System.IO.Path.Join(Path, "images");
 
     /// <summary>Files that live no longer than a process.</summary>
     public string Scratch => System.IO.Path.Join(Path, "scratch");
+
+    /// <summary>The SQLite registry of a data directory, whoever owns that.</summary>
+    public static string RegistryFileIn(string directory) => System.IO.Path.Join(directory, "registry.sqlite");
 
     /// <summary>Makes what is missing of the tree (mode 0700) and takes the directory for this process.</summary>
     /// <exception cref="DataDirectoryException">Another process owns it, or it cannot be made, written or locked.</exception>

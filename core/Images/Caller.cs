@@ -24,6 +24,12 @@ public sealed class Caller
     /// <summary>The user.</summary>
     public string? UserId { get; }
 
+    /// <summary>The system that the token is for (<c>all</c>); null for a token of a project.</summary>
+    public string? SystemScope { get; init; }
+
+    /// <summary>The domain that the token is for; null for a token of a project.</summary>
+    public string? DomainId { get; init; }
+
     /// <summary>Lower-case role names.</summary>
     public FrozenSet<string> Roles { get; }
 

@@ -8,11 +8,18 @@ namespace GlanceGateway.Images;
 public sealed class ImageServices : IAsyncDisposable
 {
     /// <summary>Puts the services together.</summary>
-    public ImageServices(ImageRegistry registry, StoreSet stores, ImageOptions options, TimeProvider time, ILoggerFactory loggers)
+    /// <param name="registry">Not disposed.</param>
+    /// <param name="stores">Not disposed.</param>
+    /// <param name="options">Limits and formats.</param>
+    /// <param name="time">The clock of leases.</param>
+    /// <param name="loggers">Where lines go.</param>
+    /// <param name="policy">Who may do what; null for Glance's defaults.</param>
+    public ImageServices(
+        ImageRegistry registry, StoreSet stores, ImageOptions options, TimeProvider time, ILoggerFactory loggers, PolicyRules? policy = null)
     {
         Options = options;
         Schema = new ImageSchema(options);
-        var policy = new PolicyRules();
+        policy ??= new PolicyRules();
         var access = new ImageAccess(registry, policy);
         Sweeper = new IntentSweeper(registry, stores, options, time, loggers.CreateLogger<IntentSweeper>());
         Catalog = new ImageCatalog(registry, policy, access, new ImageValues(Schema, options), new ImageDeletion(registry, stores, options, time));

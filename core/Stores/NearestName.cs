@@ -1,7 +1,7 @@
 namespace GlanceGateway.Stores;
 
 /// <summary>Guesses what a misspelt name was meant to be.</summary>
-internal static class NearestName
+public static class NearestName
 {
     /// <summary>The candidate with the fewest edits, if these are few enough to be a slip; else null.</summary>
     public static string? Of(string name, IEnumerable<string> candidates) =>

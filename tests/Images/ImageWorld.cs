@@ -42,10 +42,11 @@ internal sealed class ImageWorld : IAsyncDisposable
     /// <summary>The files of the default store, traces of attempts included.</summary>
     public string[] Files => Directory.GetFiles(System.IO.Path.Combine(Path, "disk"));
 
-    public static async Task<ImageWorld> OpenAsync(ImageOptions? options = null, TimeProvider? time = null, bool sweep = true)
+    public static async Task<ImageWorld> OpenAsync(
+        ImageOptions? options = null, TimeProvider? time = null, bool sweep = true, PolicyRules? policy = null)
     {
         var directory = new TempDirectory();
-        return await OpenAsync(directory, directory.Path, "instance-a", options, time, sweep);
+        return await OpenAsync(directory, directory.Path, "instance-a", options, time, sweep, policy);
     }
 
     /// <summary>Another gateway over the same registry and stores.</summary>
@@ -102,7 +103,7 @@ internal sealed class ImageWorld : IAsyncDisposable
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     private static async Task<ImageWorld> OpenAsync(
-        TempDirectory? directory, string path, string instance, ImageOptions? options, TimeProvider? time, bool sweep)
+        TempDirectory? directory, string path, string instance, ImageOptions? options, TimeProvider? time, bool sweep, PolicyRules? policy = null)
     {
         var loggers = NullLoggerFactory.Instance;
         var clock = time ?? TimeProvider.System;
@@ -126,7 +127,7 @@ internal sealed class ImageWorld : IAsyncDisposable
             TimeProvider.System,
             Token);
         Assert.All(stores.All, s => Assert.Null(s.Problem));
-        var images = new ImageServices(registry, stores, options ?? new ImageOptions(), clock, loggers);
+        var images = new ImageServices(registry, stores, options ?? new ImageOptions(), clock, loggers, policy);
         if (sweep)
         {
             await images.Sweeper.StartAsync(Token);

@@ -52,6 +52,37 @@ internal sealed record StoreListResult(IReadOnlyList<StoreResult> Stores);
 /// <summary>What <c>db migrate</c> says.</summary>
 internal sealed record MigrationResult(string Registry, string InstanceId, string Version);
 
+/// <summary>What <c>explain</c> says.</summary>
+/// <param name="Allowed">Whether it is allowed.</param>
+/// <param name="Status">The HTTP status of the refusal.</param>
+/// <param name="Reason">What decided.</param>
+/// <param name="Visibility">Why the caller sees the image, or not.</param>
+/// <param name="Action">The rule's name.</param>
+/// <param name="Image">The image's id.</param>
+/// <param name="Project">The caller's project.</param>
+/// <param name="User">The caller.</param>
+/// <param name="Roles">The caller's roles.</param>
+/// <param name="PolicyFile">The operator's file; null for none.</param>
+/// <param name="Rules">The rules that were asked, in this order.</param>
+internal sealed record ExplainResult(
+    bool Allowed,
+    int? Status,
+    string Reason,
+    string? Visibility,
+    string Action,
+    string? Image,
+    string Project,
+    string? User,
+    IReadOnlyList<string> Roles,
+    string? PolicyFile,
+    IReadOnlyList<ExplainedRule> Rules);
+
+/// <summary>One rule of <c>explain</c>; it is from the <c>file</c> or a <c>default</c>.</summary>
+internal sealed record ExplainedRule(string Rule, string Check, string From, bool Holds, IReadOnlyList<ExplainedCheck> Checks);
+
+/// <summary>One check of a rule.</summary>
+internal sealed record ExplainedCheck(string Rule, string Check, bool Holds, string Because);
+
 /// <summary>What <c>serve</c> says when it answers: one line.</summary>
 internal sealed record ServingResult(string Address, string? Mount, bool? Passthrough);
 
@@ -61,6 +92,7 @@ internal sealed record ServingResult(string Address, string? Mount, bool? Passth
 [JsonSerializable(typeof(PluginListResult))]
 [JsonSerializable(typeof(StoreListResult))]
 [JsonSerializable(typeof(MigrationResult))]
+[JsonSerializable(typeof(ExplainResult))]
 internal sealed partial class CommandJson : JsonSerializerContext
 {
     /// <summary>Snake case, for eyes as well as programs: quotes and umlauts stay readable, as nothing here ends up in HTML.</summary>

@@ -32,6 +32,9 @@ public sealed class CommandTerminal(TextWriter output, TextWriter error, bool is
     /// <summary>Writes a <c>warning:</c> line.</summary>
     public void WriteWarning(string text) => Error.WriteLine($"warning: {Printable(text)}");
 
+    /// <summary>Writes a line of a result.</summary>
+    public void WriteLine(string text) => Output.WriteLine(Printable(text));
+
     /// <summary>Writes a value as JSON.</summary>
     public void WriteJson<T>(T value, JsonTypeInfo<T> type) => Output.WriteLine(JsonSerializer.Serialize(value, type));
 

@@ -1,4 +1,5 @@
 using GlanceGateway.Host.Configuration;
+using GlanceGateway.Host.Policy;
 
 namespace GlanceGateway.Host.Commands;
 
@@ -12,6 +13,11 @@ internal sealed class ConfigCommands(CommandTerminal terminal)
         try
         {
             configuration = load();
+            if (configuration.PolicyFile is { } path)
+            {
+                var policy = PolicyFile.Read(path);
+                configuration = configuration with { Warnings = [.. configuration.Warnings, .. policy.Rules.Warnings.Select(warning => $"{path}: {warning}")] };
+            }
         }
         catch (ConfigurationException refused) when (json)
         {
@@ -70,6 +76,7 @@ internal sealed class ConfigCommands(CommandTerminal terminal)
         }
 
         yield return ["mount", configuration.Mount?.Directory ?? "none"];
+        yield return ["policy.file", configuration.PolicyFile ?? "none"];
         yield return ["log", configuration.Log.File ?? "standard error"];
     }
 }

@@ -11,6 +11,7 @@ namespace GlanceGateway.Host.Commands;
 public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTerminal terminal, TimeProvider time)
 {
     private readonly ConfigurationOptions _configuration = new();
+    private readonly ExplainOptions _explain = new();
 
     private readonly Option<bool> _json = new("--json")
     {
@@ -107,6 +108,15 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
                     "Print a documented configuration file with every key",
                     _ => { },
                     (_, json, _) => Task.FromResult(new ConfigCommands(terminal).PrintSample(json)))),
+            Leaf(
+                "explain",
+                "Say whether somebody may do something to an image, and which rule decides it",
+                command =>
+                {
+                    _explain.AddTo(command);
+                    _configuration.AddPlace(command);
+                },
+                (line, json, token) => new ExplainCommand(terminal).RunAsync(Load(line), _explain.Read(line), json, token)),
             Leaf(
                 "version",
                 "Show the version",

@@ -46,6 +46,12 @@ internal sealed class HelpText(HelpAction generated) : SynchronousCommandLineAct
               GLANCE_GATEWAY_IDENTITY__MODE=headers glance-gateway config check --json
             """,
         ["sample"] = "  glance-gateway config sample > /etc/glance-gateway/glance-gateway.yaml",
+        ["explain"] = """
+              glance-gateway explain --image 71c675ab-d94f-49cd-a114-e12490b328d9 --project p1 --action download_image
+              glance-gateway explain --image 71c675ab-d94f-49cd-a114-e12490b328d9 --project p1 --role reader --action delete_image --json
+              glance-gateway explain --project p1 --role reader --action add_image && echo allowed
+              It may run while the gateway does. Exit code 0 means allowed, 1 denied.
+            """,
         ["migrate"] = "  systemctl stop glance-gateway && glance-gateway db migrate",
     };
 

@@ -1,5 +1,6 @@
 using GlanceGateway.Host.Configuration;
 using GlanceGateway.Host.Logging;
+using GlanceGateway.Host.Policy;
 using GlanceGateway.Host.Serving;
 using GlanceGateway.Images;
 using GlanceGateway.Registry;
@@ -12,6 +13,7 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
 {
     public async Task<int> RunAsync(GatewayConfiguration configuration, bool json, CancellationToken cancellationToken)
     {
+        var policyFile = configuration.PolicyFile is { } path ? PolicyFile.Read(path) : null;
         using var data = DataDirectory.Open(configuration.DataDirectory, time);
         using var loggers = LoggerFactory.Create(builder => builder.AddGatewayLog(configuration.Log, terminal.Error, time));
         var logger = loggers.CreateLogger("GlanceGateway.Host");
@@ -35,7 +37,9 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             StallTimeout = configuration.Limits.StallTimeout,
             LeaseDuration = configuration.Limits.Lease,
         };
-        await using var images = new ImageServices(registry, stores, options, time, loggers);
+        var policy = new PolicyRules(policyFile?.Rules ?? PolicySet.Default);
+        await using var images = new ImageServices(registry, stores, options, time, loggers, policy);
+        await using var policyWatch = WatchPolicy(policyFile, policy, logger);
         await images.Sweeper.StartAsync(cancellationToken);
         await using var mount = await GatewayMount.StartAsync(configuration, images, loggers, cancellationToken);
         await using var server = await GatewayServer.StartAsync(configuration, images, loggers, time, cancellationToken);
@@ -45,6 +49,18 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
         logger.LogInformation("Asked to stop: transfers may end, new ones are not taken.");
         await server.DrainAsync();
         return ExitCodes.Success;
+    }
+
+    private PolicyFileWatch? WatchPolicy(PolicyFile? file, PolicyRules policy, ILogger logger)
+    {
+        if (file is null)
+        {
+            return null;
+        }
+
+        logger.LogInformation("{Count} rules of {File} are in force", file.Rules.OperatorRules, file.Path);
+        PolicyFileWatch.LogWarnings(file, logger);
+        return PolicyFileWatch.Start(file, policy, time, logger);
     }
 
     private static async Task WaitAsync(CancellationToken cancellationToken) =>

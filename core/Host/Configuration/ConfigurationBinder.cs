@@ -26,6 +26,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Mount = BindMount(section.Child("mount", "'directory: /mnt/images'")),
             PublicEndpoint = section.Read("public_endpoint", "an http or https URL without query, such as https://images.example.org", scalar => ParsePublicEndpoint(scalar.Value)),
             Limits = BindLimits(section.Child("limits", "'image_size_cap: 1TiB'")),
+            PolicyFile = BindPolicy(section.Child("policy", "'file: /etc/glance-gateway/policy.yaml'")),
             Log = BindLog(section.Child("log", "'level: information'")),
         };
         section.Finish();
@@ -168,6 +169,19 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
         };
         section.Finish();
         return limits;
+    }
+
+    private static string? BindPolicy(Section? section)
+    {
+        if (section is null)
+        {
+            return null;
+        }
+
+        var file = section.Directory("file");
+        section.Require("file", file, "name the file of rules, or remove the key to have the default ones");
+        section.Finish();
+        return file;
     }
 
     private static LogConfiguration BindLog(Section? section)

@@ -109,6 +109,11 @@ internal static class ConfigurationChecks
             yield return new("log.file", logFile);
         }
 
+        if (configuration.PolicyFile is { } policyFile)
+        {
+            yield return new("policy.file", policyFile);
+        }
+
         if (configuration.File is { } file)
         {
             yield return new("the configuration file", file);

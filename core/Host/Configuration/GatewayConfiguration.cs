@@ -33,6 +33,9 @@ public sealed record GatewayConfiguration
     /// <summary><c>limits</c>.</summary>
     public LimitsConfiguration Limits { get; init; } = new();
 
+    /// <summary><c>policy.file</c>: an operator's rules over the defaults; null for none.</summary>
+    public string? PolicyFile { get; init; }
+
     /// <summary><c>log</c>.</summary>
     public LogConfiguration Log { get; init; } = new();
 

@@ -4,7 +4,24 @@ using YamlDotNet.Core.Events;
 
 namespace GlanceGateway.Host.Configuration;
 
-/// <summary>Reads the configuration file into nodes that know their line.</summary>
+/// <summary>What a YAML file is for, in the words of messages.</summary>
+/// <param name="Missing">What to do when there is no such file.</param>
+/// <param name="Expected">What it holds, with an example.</param>
+/// <param name="Empty">What to do when there is nothing in it; null when that is fine.</param>
+internal sealed record YamlUse(string Missing, string Expected, string? Empty)
+{
+    public static YamlUse Configuration { get; } = new(
+        "give an existing one with --config, or write one with 'glance-gateway config sample'",
+        "keys and values, such as 'listen: 127.0.0.1:9292'; 'glance-gateway config sample' shows all of them",
+        "'glance-gateway config sample' prints one to start from");
+
+    public static YamlUse Policy { get; } = new(
+        "write one, or correct policy.file in the configuration",
+        "rules and checks, such as 'delete_image: \"role:admin\"'",
+        Empty: null);
+}
+
+/// <summary>Reads the configuration file, or another one, into nodes that know their line.</summary>
 /// <remarks>
 /// It walks the parser's events rather than a loaded document, because that is where repeated keys, aliases and depth can be
 /// refused with a line number before they cost anything: a document of nested aliases grows exponentially once loaded.
@@ -22,16 +39,16 @@ internal static class YamlFile
     /// <summary>The root mapping; null after a problem that leaves nothing to bind.</summary>
     public static MappingNode? Read(string path, List<ConfigurationProblem> problems)
     {
-        if (ReadText(path, problems) is not { } text)
+        if (ReadText(path, YamlUse.Configuration, problems) is not { } text)
         {
             return null;
         }
 
-        return Parse(path, text, problems);
+        return Parse(path, text, YamlUse.Configuration, problems);
     }
 
     /// <summary>Reads text as if it were the content of a file named <paramref name="path"/>.</summary>
-    public static MappingNode? Parse(string path, string text, List<ConfigurationProblem> problems)
+    public static MappingNode? Parse(string path, string text, YamlUse use, List<ConfigurationProblem> problems)
     {
         var parser = new Parser(new StringReader(text));
         try
@@ -39,8 +56,7 @@ internal static class YamlFile
             parser.Consume<StreamStart>();
             if (parser.Accept<StreamEnd>(out _))
             {
-                problems.Add(new(path, null, "the file is empty; 'glance-gateway config sample' prints one to start from"));
-                return null;
+                return Empty(path, use, problems);
             }
 
             parser.Consume<DocumentStart>();
@@ -56,10 +72,9 @@ internal static class YamlFile
                 case MappingNode mapping:
                     return mapping;
                 case ScalarNode { Form: ScalarForm.Absent }:
-                    problems.Add(new(path, null, "the file is empty; 'glance-gateway config sample' prints one to start from"));
-                    return null;
+                    return Empty(path, use, problems);
                 default:
-                    problems.Add(new(node.Origin, null, "expected keys and values, such as 'listen: 127.0.0.1:9292'; 'glance-gateway config sample' shows all of them"));
+                    problems.Add(new(node.Origin, null, $"expected {use.Expected}"));
                     return null;
             }
         }
@@ -85,13 +100,14 @@ internal static class YamlFile
         }
     }
 
-    private static string? ReadText(string path, List<ConfigurationProblem> problems)
+    /// <summary>The file's text; null after a problem.</summary>
+    public static string? ReadText(string path, YamlUse use, List<ConfigurationProblem> problems)
     {
         try
         {
             if (Directory.Exists(path))
             {
-                problems.Add(new(path, null, "this is a directory; give the path of the configuration file"));
+                problems.Add(new(path, null, "this is a directory; give the path of a file"));
                 return null;
             }
 
@@ -100,7 +116,7 @@ internal static class YamlFile
             var length = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
             if (length > LargestFile)
             {
-                problems.Add(new(path, null, "the file is larger than 1 MiB; this is not a configuration file"));
+                problems.Add(new(path, null, $"the file is larger than 1 MiB; expected {use.Expected}"));
                 return null;
             }
 
@@ -113,13 +129,24 @@ internal static class YamlFile
         }
         catch (Exception fault) when (fault is FileNotFoundException or DirectoryNotFoundException)
         {
-            problems.Add(new(path, null, "there is no such file; give an existing one with --config, or write one with 'glance-gateway config sample'"));
+            problems.Add(new(path, null, $"there is no such file; {use.Missing}"));
         }
         catch (Exception fault) when (fault is UnauthorizedAccessException or IOException)
         {
             problems.Add(new(path, null, $"the file cannot be read by this user ({fault.Message}); check its owner and mode"));
         }
 
+        return null;
+    }
+
+    private static MappingNode? Empty(string path, YamlUse use, List<ConfigurationProblem> problems)
+    {
+        if (use.Empty is null)
+        {
+            return new MappingNode(path);
+        }
+
+        problems.Add(new(path, null, $"the file is empty; {use.Empty}"));
         return null;
     }
 

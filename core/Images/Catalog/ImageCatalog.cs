@@ -64,9 +64,26 @@ public sealed class ImageCatalog
     public async Task<IReadOnlyList<Image>> ListAsync(Caller caller, ImageQuery query, CancellationToken cancellationToken)
     {
         policy.Require(caller, PolicyAction.GetImages, image: null, isMember: false);
+        query = query with { Viewer = caller.Viewer };
         try
         {
-            return await registry.ListImagesAsync(query with { Viewer = caller.Viewer }, cancellationToken);
+            var page = await registry.ListImagesAsync(query, cancellationToken);
+            var seen = await access.FilterAsync(caller, page, cancellationToken);
+            if (seen.Count == page.Count)
+            {
+                return page;
+            }
+
+            // Rules of the operator's leave images out: the page is filled from the following ones, as a short page is the last one to clients.
+            var filled = new List<Image>(seen);
+            while (page.Count == query.Limit && filled.Count < query.Limit)
+            {
+                query = query with { Marker = page[^1].Id };
+                page = await registry.ListImagesAsync(query, cancellationToken);
+                filled.AddRange(await access.FilterAsync(caller, page, cancellationToken));
+            }
+
+            return filled.Count <= query.Limit ? filled : filled.GetRange(0, query.Limit);
         }
         catch (UnknownMarkerException unknown)
         {

@@ -10,24 +10,50 @@ internal sealed record VisibleImage(Image Image, bool IsMember);
 /// </summary>
 internal sealed class ImageAccess(ImageRegistry registry, PolicyRules policy)
 {
-    public static bool IsForEverybody(Image image) =>
-        image.Owner is null || image.Visibility is ImageVisibility.Public or ImageVisibility.Community;
-
     public static ImageException NoSuchImage(string id) => new(ImageError.NotFound, $"No image found with ID {id}");
 
+    /// <summary>The fence around data: it stands whatever the policy says.</summary>
+    public static bool IsVisible(Caller caller, Image image, bool isMember) =>
+        caller.IsAdmin
+        || image.Owner is null
+        || image.Visibility is ImageVisibility.Public or ImageVisibility.Community
+        || isMember
+        || image.Owner == caller.ProjectId;
+
+    /// <summary>Whether a member's row would make the caller one: nobody is a member of an own image, or of one that is not shared.</summary>
+    public static bool MayBeMember(Caller caller, Image image) =>
+        image.Visibility == ImageVisibility.Shared && caller.ProjectId is { } project && image.Owner != project;
+
     /// <summary>Finds an image by id.</summary>
-    /// <exception cref="ImageException"><see cref="ImageError.NotFound"/>.</exception>
+    /// <exception cref="ImageException"><see cref="ImageError.NotFound"/>, or <see cref="ImageError.Forbidden"/> to a token that is not of a project.</exception>
     public async Task<VisibleImage> FindAsync(Caller caller, string id, CancellationToken cancellationToken)
     {
+        PolicyRules.RequireScope(caller, PolicyAction.GetImage);
         var image = await registry.FindImageAsync(id, cancellationToken) ?? throw NoSuchImage(id);
-        var isMember = image.Visibility == ImageVisibility.Shared
-            && caller.ProjectId is { } project
-            && image.Owner != project
-            && await registry.FindMemberAsync(id, project, cancellationToken) is not null;
-        var visible = caller.IsAdmin || IsForEverybody(image) || isMember || (caller.ProjectId is not null && image.Owner == caller.ProjectId);
-        return visible && policy.Allows(caller, PolicyAction.GetImage, image, isMember)
+        var isMember = MayBeMember(caller, image) && await registry.FindMemberAsync(id, caller.ProjectId!, cancellationToken) is not null;
+        return IsVisible(caller, image, isMember) && policy.Allows(caller, PolicyAction.GetImage, image, isMember)
             ? new VisibleImage(image, isMember)
             : throw NoSuchImage(id);
+    }
+
+    /// <summary>Of images that the registry listed for a caller, those that the rules let it see.</summary>
+    /// <returns>The very same list when they are all.</returns>
+    public async Task<IReadOnlyList<Image>> FilterAsync(Caller caller, IReadOnlyList<Image> listed, CancellationToken cancellationToken)
+    {
+        List<Image>? kept = null;
+        for (var i = 0; i < listed.Count; i++)
+        {
+            if (await MaySeeListedAsync(caller, listed[i], cancellationToken))
+            {
+                kept?.Add(listed[i]);
+            }
+            else
+            {
+                kept ??= [.. listed.Take(i)];
+            }
+        }
+
+        return kept ?? listed;
     }
 
     /// <summary>Finds an image by id on which the caller may act.</summary>
@@ -37,5 +63,20 @@ internal sealed class ImageAccess(ImageRegistry registry, PolicyRules policy)
         var (image, isMember) = await FindAsync(caller, id, cancellationToken);
         policy.Require(caller, action, image, isMember);
         return image;
+    }
+
+    private async ValueTask<bool> MaySeeListedAsync(Caller caller, Image image, CancellationToken cancellationToken)
+    {
+        // What is listed for others than administrators and is shared by another project is shared with theirs.
+        var mayBeMember = MayBeMember(caller, image);
+        if (policy.Allows(caller, PolicyAction.GetImage, image, isMember: mayBeMember && !caller.IsAdmin))
+        {
+            return true;
+        }
+
+        return mayBeMember
+            && caller.IsAdmin
+            && await registry.FindMemberAsync(image.Id, caller.ProjectId!, cancellationToken) is not null
+            && policy.Allows(caller, PolicyAction.GetImage, image, isMember: true);
     }
 }

@@ -58,6 +58,19 @@ internal sealed class SqliteSchema(IReadOnlyList<SqlScript> scripts, ILogger log
         RegistryLog.Migrated(logger, file, Version);
     }
 
+    /// <summary>Refuses a file whose schema is not this version's, changing nothing.</summary>
+    /// <exception cref="RegistryException">It has another schema, or is no registry.</exception>
+    public void Require(SqliteConnection connection, string file)
+    {
+        var current = CurrentVersion(connection, file);
+        if (current != Version)
+        {
+            throw new RegistryException(
+                $"The registry '{file}' has schema {current}, this version of the gateway reads schema {Version}: " +
+                (current > Version ? "run the newer version." : "start the gateway, or run 'glance-gateway db migrate', to bring it up to date."));
+        }
+    }
+
     /// <summary>0 for a file that holds nothing yet.</summary>
     private static int CurrentVersion(SqliteConnection connection, string file)
     {

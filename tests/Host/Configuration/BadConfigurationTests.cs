@@ -108,7 +108,7 @@ public sealed class BadConfigurationTests : IDisposable
             var problems = new List<ConfigurationProblem>();
             var damaged = text.ToString();
 
-            var root = YamlFile.Parse("gateway.yaml", damaged, problems);
+            var root = YamlFile.Parse("gateway.yaml", damaged, YamlUse.Configuration, problems);
 
             Assert.True(root is not null || problems.Count > 0, damaged);
         }

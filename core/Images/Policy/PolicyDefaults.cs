@@ -1,0 +1,66 @@
+namespace GlanceGateway.Images;
+
+/// <summary>A rule as it is written.</summary>
+/// <param name="Name">Its name (<c>get_image</c>).</param>
+/// <param name="Check">The check, in the language that <see cref="CheckParser"/> describes.</param>
+/// <param name="Description">What it is about.</param>
+internal sealed record PolicyRuleText(string Name, string Check, string Description);
+
+/// <summary>Glance's default rules, in its own check language. A new action is a line here and one in <see cref="PolicyAction"/>.</summary>
+/// <remarks>
+/// <c>None:%(owner)s</c> stands for images that nobody owns: they are visible to all. That an image is shared is no reason here to
+/// allow anything; that it is shared with the caller's project (<c>member_id</c>) is.
+/// </remarks>
+internal static class PolicyDefaults
+{
+    private const string Owns = "project_id:%(project_id)s";
+    private const string IsMember = "project_id:%(member_id)s";
+    private const string Reaches = $"{Owns} or {IsMember} or 'public':%(visibility)s or 'community':%(visibility)s or None:%(owner)s";
+    private const string OwningMember = $"role:admin or (role:member and {Owns})";
+
+    /// <summary>What other rules refer to.</summary>
+    public static IReadOnlyList<PolicyRuleText> Shared { get; } =
+    [
+        new("default", "", "For rules that refer to it"),
+        new("context_is_admin", "role:admin", "Who is an administrator, for rules that refer to it"),
+        new("service_api", "role:service or role:admin", "Who calls on behalf of a service, for rules that refer to it"),
+        new("metadef_default", "rule:default", "For rules that refer to it"),
+        new("metadef_admin", "rule:context_is_admin", "For rules that refer to it"),
+    ];
+
+    /// <summary>One for every action.</summary>
+    public static IReadOnlyList<PolicyRuleText> Actions { get; } =
+    [
+        Of(PolicyAction.GetImages, $"role:admin or (role:reader and {Owns})", "List images"),
+        Of(PolicyAction.GetImage, $"role:admin or (role:reader and ({Reaches}))", "See an image"),
+        Of(PolicyAction.DownloadImage, $"role:admin or (role:member and ({Reaches}))", "Read an image's data"),
+        Of(PolicyAction.AddImage, $"role:admin or (role:member and {Owns} and project_id:%(owner)s)", "Create an image"),
+        Of(PolicyAction.ModifyImage, OwningMember, "Change an image's attributes"),
+        Of(PolicyAction.DeleteImage, OwningMember, "Delete an image"),
+        Of(PolicyAction.UploadImage, OwningMember, "Write an image's data"),
+        Of(PolicyAction.PublicizeImage, "role:admin", "Make an image public"),
+        Of(PolicyAction.CommunitizeImage, OwningMember, "Make an image visible to the community"),
+        Of(PolicyAction.AddMember, OwningMember, "Share an image"),
+        Of(PolicyAction.DeleteMember, OwningMember, "End a share"),
+        Of(PolicyAction.GetMember, $"role:admin or (role:reader and ({Owns} or {IsMember}))", "See with whom an image is shared, one by one"),
+        Of(PolicyAction.GetMembers, $"role:admin or (role:reader and ({Owns} or {IsMember}))", "List with whom an image is shared"),
+        Of(PolicyAction.ModifyMember, $"role:admin or (role:member and {IsMember})", "Answer a share"),
+    ];
+
+    /// <summary>Glance's rules for what this gateway does not do: an operator's file may hold them, they decide nothing.</summary>
+    public static IReadOnlySet<string> Elsewhere { get; } = new HashSet<string>(StringComparer.Ordinal)
+    {
+        "download_from_store", "deactivate", "reactivate", "copy_image", "copy_from",
+        "get_image_location", "set_image_location", "delete_image_location", "add_image_location", "fetch_image_location",
+        "manage_image_cache", "cache_image", "cache_list", "cache_delete", "cache_clean", "cache_prune", "list_cached_nodes",
+        "stores_info_detail", "tasks_api_access", "get_task", "get_tasks", "add_task", "modify_task",
+        "get_metadef_namespace", "get_metadef_namespaces", "add_metadef_namespace", "modify_metadef_namespace", "delete_metadef_namespace",
+        "get_metadef_object", "get_metadef_objects", "add_metadef_object", "modify_metadef_object", "delete_metadef_object",
+        "get_metadef_resource_type", "list_metadef_resource_types",
+        "add_metadef_resource_type_association", "remove_metadef_resource_type_association",
+        "get_metadef_property", "get_metadef_properties", "add_metadef_property", "modify_metadef_property", "remove_metadef_property",
+        "get_metadef_tag", "get_metadef_tags", "add_metadef_tag", "add_metadef_tags", "modify_metadef_tag", "delete_metadef_tag", "delete_metadef_tags",
+    };
+
+    private static PolicyRuleText Of(PolicyAction action, string check, string description) => new(PolicyRules.RuleName(action), check, description);
+}
