@@ -7,9 +7,9 @@ using SQLitePCL;
 namespace GlanceGateway.Registry.Tests;
 
 /// <summary>A page costs the same however many images there are: counted in instructions of SQLite's virtual machine, which do not wobble.</summary>
-public sealed class ListCostTests : IAsyncDisposable
+public sealed class SqliteListCostTests : IAsyncDisposable
 {
-    private readonly RegistryFile _file = new();
+    private readonly SqliteHome _file = new();
 
     public ValueTask DisposeAsync() => _file.DisposeAsync();
 
