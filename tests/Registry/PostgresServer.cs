@@ -76,7 +76,7 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>Runs a statement beside all databases.</summary>
     public async Task ExecuteAsync(string sql)
     {
-        await using var connection = new NpgsqlConnection(_connection);
+        await using var connection = new NpgsqlConnection(_connection + ";Pooling=false");
         await connection.ExecuteAsync(sql);
     }
 

@@ -95,6 +95,7 @@ internal sealed class PostgresSource : IAsyncDisposable
         PostgresException server => server.SqlState is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
             or PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.TooManyConnections or PostgresErrorCodes.ReadOnlySqlTransaction
             or IdleInTransactionTimeout || server.SqlState.StartsWith("08", StringComparison.Ordinal),
+        NpgsqlException { InnerException: PasswordFileException } => false,
         NpgsqlException or SocketException => true,
         _ => false,
     };
@@ -105,10 +106,10 @@ internal sealed class PostgresSource : IAsyncDisposable
         var (what, remedy) = exception switch
         {
             PostgresException server => ($"{server.SqlState}: {server.MessageText}", Remedy(server.SqlState)),
+            NpgsqlException { InnerException: PasswordFileException file } => (file.Message, "make the password file readable for the gateway"),
             NpgsqlException or SocketException => (
                 exception.InnerException is { } inner ? $"{exception.Message}: {inner.Message}" : exception.Message,
                 "check that the server runs and can be reached from here; the gateway goes on when it can"),
-            PasswordFileException => (exception.Message, "make the password file readable for the gateway"),
             _ => (null, ""),
         };
         return what is null ? exception : new RegistryException($"The registry {Place} cannot be used ({what}): {remedy}.", exception);
