@@ -11,6 +11,9 @@ public sealed record PostgresOptions
     /// <summary>A file that holds nothing but the password, read anew for each connection; null when the connection string says all.</summary>
     public string? PasswordPath { get; init; }
 
+    /// <summary>How long a unit of work waits for a database that is away: longer than a restart or a failover takes.</summary>
+    internal TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(15);
+
     /// <summary>Which database it is, without secrets: <c>postgresql://glance@db.example.org:5432/glance</c>.</summary>
     public string Place
     {

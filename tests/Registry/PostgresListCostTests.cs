@@ -22,7 +22,17 @@ public sealed partial class PostgresListCostTests : IAsyncDisposable
         await FlatLists.Fill(registry, 0, 400);
         await Analyse();
         var small = await Costs(registry);
-        await FlatLists.Fill(registry, 400, 4000);
+        await using (var connection = await _home.ConnectAsync())
+        {
+            await connection.ExecuteAsync(
+                """
+                INSERT INTO images (id, name, status, visibility, owner, min_disk, min_ram, protected, hidden, created_at, updated_at, version)
+                SELECT i.id || '+' || n, i.name || '+' || n, status, visibility, owner, 0, 0, 0, hidden, created_at, updated_at, 1
+                FROM images i, generate_series(1, 9) n WHERE owner = 'many';
+                INSERT INTO image_tags SELECT id, 'common', 0 FROM images ON CONFLICT DO NOTHING
+                """);
+        }
+
         await Analyse();
         var large = await Costs(registry);
         var grown = large.Where(list => list.Value.Buffers > Math.Max(3 * small[list.Key].Buffers, 150)).Select(list => list.Key).ToList();

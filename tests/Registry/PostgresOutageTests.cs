@@ -54,7 +54,8 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     [Fact]
     public async Task While_the_server_is_away_the_error_says_so_and_afterwards_all_goes_on()
     {
-        var registry = await _home.OpenAsync();
+        var database = await _home.DatabaseAsync() with { Patience = TimeSpan.FromSeconds(2) };
+        var registry = await _home.OpenAsync(new RegistryOptions { Postgres = database, InstanceId = "gateway-1" }, _home.Clock);
         var lease = await registry.Do((unit, token) => unit.TakeLeaseAsync("image", TimeSpan.FromMinutes(1), ownToo: false, token));
         await _server.StopAsync();
         var read = await Assert.ThrowsAsync<RegistryException>(() => registry.Find("a"));

@@ -116,7 +116,7 @@ public sealed class PostgresSchemaTests : IAsyncDisposable
     public async Task What_cannot_be_used_is_named_with_its_remedy(string key, string value, string remedy)
     {
         var parts = new NpgsqlConnectionStringBuilder((await _home.DatabaseAsync()).ConnectionString) { [key] = value };
-        var options = new RegistryOptions { Postgres = new() { ConnectionString = parts.ConnectionString }, InstanceId = "gateway-1" };
+        var options = new RegistryOptions { Postgres = new() { ConnectionString = parts.ConnectionString, Patience = TimeSpan.FromSeconds(1) }, InstanceId = "gateway-1" };
         if (key != "Options")
         {
             Assert.Contains(remedy, await Refusal(options), StringComparison.Ordinal);

@@ -17,16 +17,20 @@ internal sealed class PostgresSource : IAsyncDisposable
     private readonly NpgsqlDataSource _pool;
     private readonly NpgsqlDataSource _single;
 
-    private PostgresSource(NpgsqlDataSource pool, NpgsqlDataSource single, string place, int connections)
+    private PostgresSource(NpgsqlDataSource pool, NpgsqlDataSource single, PostgresOptions options, int connections)
     {
         _pool = pool;
         _single = single;
-        Place = place;
+        Place = options.Place;
+        Patience = options.Patience;
         Connections = connections;
     }
 
     /// <summary>Which database, without secrets.</summary>
     public string Place { get; }
+
+    /// <summary>How long a unit of work waits for the database.</summary>
+    public TimeSpan Patience { get; }
 
     /// <summary>How many connections the pool has at most.</summary>
     public int Connections { get; }
@@ -66,7 +70,7 @@ internal sealed class PostgresSource : IAsyncDisposable
             parts.CommandTimeout += 5;
         }
 
-        return new PostgresSource(Build(parts, options), Build(single, options), options.Place, parts.MaxPoolSize);
+        return new PostgresSource(Build(parts, options), Build(single, options), options, parts.MaxPoolSize);
 
         void Default(string key, Action set)
         {

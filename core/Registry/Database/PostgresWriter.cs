@@ -34,7 +34,6 @@ internal sealed class PostgresWriter(PostgresSource source, string instanceId, F
 
     private const string ServerTime = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan Recheck = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The time of the registry, on a connection.</summary>
@@ -57,7 +56,7 @@ internal sealed class PostgresWriter(PostgresSource source, string instanceId, F
                 refusals++;
                 await Task.Delay(Random.Shared.Next(1, Math.Min(LongestPauseMilliseconds, 4 << refusals)), CancellationToken.None);
             }
-            catch (Exception exception) when (since.Elapsed < Patience && PostgresSource.IsAway(exception))
+            catch (Exception exception) when (since.Elapsed < source.Patience && PostgresSource.IsAway(exception))
             {
                 RegistryLog.WaitingForDatabase(logger, source.Place, exception.Message);
                 source.Forget();
@@ -122,7 +121,7 @@ internal sealed class PostgresWriter(PostgresSource source, string instanceId, F
     private async Task<bool> WasCommittedAsync(string id, NpgsqlException cause)
     {
         source.Forget();
-        for (var since = Stopwatch.StartNew(); since.Elapsed < Patience; await Task.Delay(Recheck, CancellationToken.None))
+        for (var since = Stopwatch.StartNew(); since.Elapsed < source.Patience; await Task.Delay(Recheck, CancellationToken.None))
         {
             try
             {
