@@ -2,11 +2,13 @@ using GlanceGateway.Registry;
 
 namespace GlanceGateway.Registry.Tests;
 
-public sealed class ChangeTests : IAsyncDisposable
+public abstract class ChangeTests(RegistryHome home) : IAsyncDisposable
 {
-    private readonly RegistryFile _file = new();
-
-    public ValueTask DisposeAsync() => _file.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await home.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 
     private static Task<IReadOnlyList<ImageChange>> Changes(ImageRegistry registry, long after = 0, int limit = 100) =>
         registry.ListChangesAsync(after, limit, TestContext.Current.CancellationToken);
@@ -16,7 +18,7 @@ public sealed class ChangeTests : IAsyncDisposable
     [Fact]
     public async Task Every_change_writes_its_row_in_order()
     {
-        var registry = await _file.OpenAsync();
+        var registry = await home.OpenAsync();
         Assert.Equal(0, await Latest(registry));
         var image = await registry.Insert(new Image { Id = "a" });
         await registry.Update(image with { Name = "n" });
@@ -35,7 +37,7 @@ public sealed class ChangeTests : IAsyncDisposable
             ],
             changes.Select(change => change.Kind));
         Assert.Equal(changes.Select(change => change.Sequence).Order(), changes.Select(change => change.Sequence));
-        Assert.All(changes, change => Assert.Equal(("a", _file.Clock.Now), (change.ImageId, change.At)));
+        Assert.All(changes, change => Assert.Equal(("a", home.Clock.Now), (change.ImageId, change.At)));
         Assert.Equal(changes[^1].Sequence, await Latest(registry));
         Assert.Equal(changes.Skip(3).Take(2), await Changes(registry, changes[2].Sequence, limit: 2));
         Assert.Empty(await Changes(registry, changes[^1].Sequence));
@@ -44,7 +46,7 @@ public sealed class ChangeTests : IAsyncDisposable
     [Fact]
     public async Task What_changes_nothing_writes_no_row()
     {
-        var registry = await _file.OpenAsync();
+        var registry = await home.OpenAsync();
         var image = await registry.Insert(new Image { Id = "a" });
         var latest = await Latest(registry);
         await registry.Do((unit, token) => unit.InsertImageAsync(image, token));
@@ -63,7 +65,7 @@ public sealed class ChangeTests : IAsyncDisposable
     [Fact]
     public async Task A_unit_writes_one_row_for_each_image_and_kind()
     {
-        var registry = await _file.OpenAsync();
+        var registry = await home.OpenAsync();
         var image = await registry.Insert(new Image { Id = "a" });
         await registry.Do(async (unit, token) =>
         {
@@ -81,7 +83,7 @@ public sealed class ChangeTests : IAsyncDisposable
     public async Task Waiting_ends_with_the_commit_and_finds_the_change()
     {
         var cancellation = TestContext.Current.CancellationToken;
-        var registry = await _file.OpenAsync();
+        var registry = await home.OpenAsync();
         for (var round = 0; round < 50; round++)
         {
             var latest = await Latest(registry);
@@ -97,9 +99,9 @@ public sealed class ChangeTests : IAsyncDisposable
     [Fact]
     public async Task Waiting_knows_the_changes_of_an_earlier_life()
     {
-        await using (var before = await _file.OpenAsync())
+        await using (var before = await home.OpenAsync())
             await before.Insert(new Image { Id = "a" });
-        var registry = await _file.OpenAsync();
+        var registry = await home.OpenAsync();
         await registry.WaitForChangeAsync(0, TestContext.Current.CancellationToken);
         Assert.Equal("a", Assert.Single(await Changes(registry)).ImageId);
     }
@@ -107,7 +109,7 @@ public sealed class ChangeTests : IAsyncDisposable
     [Fact]
     public async Task Waiting_can_be_cancelled_and_ends_with_the_registry()
     {
-        var registry = await _file.OpenAsync();
+        var registry = await home.OpenAsync();
         using var cancellation = new CancellationTokenSource();
         var cancelled = registry.WaitForChangeAsync(0, cancellation.Token);
         var left = registry.WaitForChangeAsync(0, TestContext.Current.CancellationToken);
@@ -121,16 +123,16 @@ public sealed class ChangeTests : IAsyncDisposable
     public async Task Pruning_keeps_what_is_young_and_always_the_newest()
     {
         var cancellation = TestContext.Current.CancellationToken;
-        var registry = await _file.OpenAsync();
-        await registry.PruneChangesAsync(_file.Clock.Now, cancellation);
+        var registry = await home.OpenAsync();
+        await registry.PruneChangesAsync(home.Clock.Now, cancellation);
         await registry.Insert(new Image { Id = "a" });
         await registry.Insert(new Image { Id = "b" });
-        _file.Clock.Advance(TimeSpan.FromHours(1));
+        home.Clock.Advance(TimeSpan.FromHours(1));
         await registry.Insert(new Image { Id = "c" });
         await registry.Insert(new Image { Id = "d" });
-        await registry.PruneChangesAsync(_file.Clock.Now, cancellation);
+        await registry.PruneChangesAsync(home.Clock.Now, cancellation);
         Assert.Equal(["c", "d"], (await Changes(registry)).Select(change => change.ImageId));
-        await registry.PruneChangesAsync(_file.Clock.Now.AddDays(1), cancellation);
+        await registry.PruneChangesAsync(home.Clock.Now.AddDays(1), cancellation);
         var newest = Assert.Single(await Changes(registry));
         Assert.Equal("d", newest.ImageId);
         await registry.Insert(new Image { Id = "e" });

@@ -2,13 +2,15 @@ using GlanceGateway.Registry;
 
 namespace GlanceGateway.Registry.Tests;
 
-public sealed class LeaseTests : IAsyncDisposable
+public abstract class LeaseTests(RegistryHome home) : IAsyncDisposable
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
-    private readonly RegistryFile _file = new();
-
-    public ValueTask DisposeAsync() => _file.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await home.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 
     private static Task<Lease?> Take(ImageRegistry registry, string name = "image/1", bool ownToo = false) =>
         registry.Do((unit, token) => unit.TakeLeaseAsync(name, Minute, ownToo, token));
@@ -28,10 +30,10 @@ public sealed class LeaseTests : IAsyncDisposable
     [Fact]
     public async Task A_lease_is_held_by_one_until_it_is_given_back()
     {
-        var registry = await _file.OpenAsync();
-        var other = await _file.OpenAsync("gateway-2");
+        var registry = await home.OpenAsync();
+        var other = await home.OpenAsync("gateway-2");
         var lease = await Take(registry);
-        Assert.Equal(new Lease("image/1", "gateway-1", lease!.Epoch, _file.Clock.Now + Minute), lease);
+        Assert.Equal(new Lease("image/1", "gateway-1", lease!.Epoch, home.Clock.Now + Minute), lease);
         Assert.Null(await Take(other));
         Assert.Null(await Take(other, ownToo: true));
         Assert.Null(await Take(registry));
@@ -48,7 +50,7 @@ public sealed class LeaseTests : IAsyncDisposable
         var last = 0L;
         for (var life = 0; life < 3; life++)
         {
-            await using var registry = await _file.OpenAsync();
+            await using var registry = await home.OpenAsync();
             for (var taking = 0; taking < 3; taking++)
             {
                 var lease = await Take(registry, ownToo: true);
@@ -63,28 +65,28 @@ public sealed class LeaseTests : IAsyncDisposable
     [Fact]
     public async Task A_renewed_lease_lasts_from_the_renewal()
     {
-        var registry = await _file.OpenAsync();
+        var registry = await home.OpenAsync();
         var lease = (await Take(registry))!;
-        _file.Clock.Advance(Minute * 0.9);
+        home.Clock.Advance(Minute * 0.9);
         var renewed = await registry.Do((unit, token) => unit.RenewLeaseAsync(lease, Minute, token));
-        Assert.Equal(lease with { ExpiresAt = _file.Clock.Now + Minute }, renewed);
-        _file.Clock.Advance(Minute * 0.9);
+        Assert.Equal(lease with { ExpiresAt = home.Clock.Now + Minute }, renewed);
+        home.Clock.Advance(Minute * 0.9);
         await Require(registry, lease);
-        _file.Clock.Advance(Minute * 0.1);
+        home.Clock.Advance(Minute * 0.1);
         Assert.Null(await registry.Do((unit, token) => unit.RenewLeaseAsync(lease, Minute, token)));
     }
 
     [Fact]
     public async Task After_the_expiry_another_takes_over_and_the_late_owner_writes_nothing()
     {
-        var registry = await _file.OpenAsync();
-        var other = await _file.OpenAsync("gateway-2");
+        var registry = await home.OpenAsync();
+        var other = await home.OpenAsync("gateway-2");
         var image = await registry.Insert(new Image { Id = Units.NewId(), Name = "before" });
         var late = (await Take(registry))!;
-        _file.Clock.Advance(Minute - TimeSpan.FromMicroseconds(1));
+        home.Clock.Advance(Minute - TimeSpan.FromMicroseconds(1));
         Assert.Null(await Take(other));
         await Require(registry, late);
-        _file.Clock.Advance(TimeSpan.FromMicroseconds(1));
+        home.Clock.Advance(TimeSpan.FromMicroseconds(1));
         await Assert.ThrowsAsync<LeaseLostException>(() => Require(registry, late));
         var taken = (await Take(other))!;
         Assert.True(taken.Epoch > late.Epoch);
@@ -108,7 +110,7 @@ public sealed class LeaseTests : IAsyncDisposable
     [Fact]
     public async Task A_unit_that_swallows_the_loss_of_its_lease_is_rolled_back_all_the_same()
     {
-        var registry = await _file.OpenAsync();
+        var registry = await home.OpenAsync();
         var lease = (await Take(registry))!;
         await Release(registry, lease);
         var id = Units.NewId();
@@ -131,7 +133,7 @@ public sealed class LeaseTests : IAsyncDisposable
     [Fact]
     public async Task A_gateway_that_comes_back_takes_its_own_lease_at_once()
     {
-        var registry = await _file.OpenAsync();
+        var registry = await home.OpenAsync();
         var lease = (await Take(registry))!;
         Assert.Null(await Take(registry));
         var again = (await Take(registry, ownToo: true))!;
@@ -144,11 +146,11 @@ public sealed class LeaseTests : IAsyncDisposable
     public async Task Intents_are_dead_when_nobody_holds_their_lease()
     {
         var cancellation = TestContext.Current.CancellationToken;
-        var registry = await _file.OpenAsync();
-        var other = await _file.OpenAsync("gateway-2");
+        var registry = await home.OpenAsync();
+        var other = await home.OpenAsync("gateway-2");
         async Task<Lease> Begin(ImageRegistry of, string attempt, string lease)
         {
-            _file.Clock.Advance(TimeSpan.FromSeconds(1));
+            home.Clock.Advance(TimeSpan.FromSeconds(1));
             return await of.Do(async (unit, token) =>
             {
                 var taken = await unit.TakeLeaseAsync(lease, Minute, ownToo: false, token);
@@ -161,7 +163,7 @@ public sealed class LeaseTests : IAsyncDisposable
         async Task<string> Dead(ImageRegistry seenBy, bool ownToo) =>
             string.Join(' ', (await seenBy.ListDeadIntentsAsync(ownToo, cancellation)).Select(intent => intent.AttemptId));
 
-        var started = _file.Clock.Now.AddSeconds(1);
+        var started = home.Clock.Now.AddSeconds(1);
         var lease = await Begin(registry, "b-mine", "image/1");
         await Begin(other, "a-theirs", "image/2");
         Assert.Equal("", await Dead(registry, ownToo: false));
@@ -172,7 +174,7 @@ public sealed class LeaseTests : IAsyncDisposable
         Assert.Equal("b-mine", await Dead(other, ownToo: false));
         var adopted = (await Take(other))!;
         Assert.Equal("", await Dead(registry, ownToo: true));
-        _file.Clock.Advance(Minute);
+        home.Clock.Advance(Minute);
         Assert.Equal("b-mine a-theirs", await Dead(registry, ownToo: false));
         await Assert.ThrowsAsync<LeaseLostException>(() => Require(other, adopted));
 
@@ -188,7 +190,7 @@ public sealed class LeaseTests : IAsyncDisposable
         Assert.Equal(
             [
                 new StoreIntent("b-mine", IntentKind.Write, "image", "default", null, "image/1", Registered: true, started),
-                new StoreIntent("c", IntentKind.Delete, "image", "ceph", "rbd://x", "image/9", Registered: false, _file.Clock.Now),
+                new StoreIntent("c", IntentKind.Delete, "image", "ceph", "rbd://x", "image/9", Registered: false, home.Clock.Now),
             ],
             await registry.ListDeadIntentsAsync(ownToo: false, cancellation));
         await Assert.ThrowsAsync<RegistryException>(() => Begin(registry, "c", "image/10"));

@@ -2,16 +2,15 @@ using GlanceGateway.Registry;
 
 namespace GlanceGateway.Registry.Tests;
 
-public sealed class ListFilterTests : IAsyncLifetime
+public abstract class ListFilterTests(RegistryHome home) : IAsyncLifetime
 {
     private static readonly DateTimeOffset Start = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
-    private readonly RegistryFile _file = new();
     private ImageRegistry _registry = null!;
 
     public async ValueTask InitializeAsync()
     {
-        _registry = await _file.OpenAsync();
+        _registry = await home.OpenAsync();
         await _registry.Insert(new Image
         {
             Id = "00000000-0000-0000-0000-00000000000a",
@@ -28,15 +27,19 @@ public sealed class ListFilterTests : IAsyncLifetime
             Tags = ["one", "two"],
             Properties = [new("os", "linux"), new("none", null)],
         });
-        _file.Clock.Advance(TimeSpan.FromHours(1));
+        home.Clock.Advance(TimeSpan.FromHours(1));
         await _registry.Insert(new Image { Id = Units.NewId(), Name = "b", DiskFormat = "qcow2", Size = 20, MinDisk = 5, Tags = ["two"], Properties = [new("os", "Linux")] });
-        _file.Clock.Advance(TimeSpan.FromHours(1));
+        home.Clock.Advance(TimeSpan.FromHours(1));
         await _registry.Insert(new Image { Id = Units.NewId(), Name = "A", MinRam = 7, Tags = ["One"] });
-        _file.Clock.Advance(TimeSpan.FromHours(1));
+        home.Clock.Advance(TimeSpan.FromHours(1));
         await _registry.Insert(new Image { Id = Units.NewId(), Visibility = ImageVisibility.Public, Status = ImageStatus.Saving, Owner = "p" });
     }
 
-    public ValueTask DisposeAsync() => _file.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await home.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 
     public static TheoryData<string, ImageQuery> Table()
     {

@@ -4,13 +4,15 @@ using GlanceGateway.Registry;
 namespace GlanceGateway.Registry.Tests;
 
 /// <summary>Walking all pages of a list, over random images, sort keys and viewers, against a model in memory.</summary>
-public sealed class ListPagingTests : IAsyncDisposable
+public abstract class ListPagingTests(RegistryHome home) : IAsyncDisposable
 {
     private static readonly ImageColumn[] Columns = Enum.GetValues<ImageColumn>();
 
-    private readonly RegistryFile _file = new();
-
-    public ValueTask DisposeAsync() => _file.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await home.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 
     [Theory]
     [InlineData(1)]
@@ -19,13 +21,13 @@ public sealed class ListPagingTests : IAsyncDisposable
     public async Task Walking_all_pages_meets_each_visible_image_once_and_in_order(int seed)
     {
         var random = new Random(seed);
-        var registry = await _file.OpenAsync();
+        var registry = await home.OpenAsync();
         var images = new List<Image>();
         var accepted = new HashSet<string>();
         for (var number = 0; number < 150; number++)
         {
             if (random.Next(3) > 0)
-                _file.Clock.Advance(TimeSpan.FromMicroseconds(random.Next(3)));
+                home.Clock.Advance(TimeSpan.FromMicroseconds(random.Next(3)));
             var image = await registry.Insert(Random(random));
             images.Add(image);
             if (random.Next(4) == 0)
@@ -69,11 +71,11 @@ public sealed class ListPagingTests : IAsyncDisposable
     [Fact]
     public async Task Without_sort_keys_the_newest_comes_first()
     {
-        var registry = await _file.OpenAsync();
+        var registry = await home.OpenAsync();
         foreach (var name in new[] { "old", "middle", "new" })
         {
             await registry.Insert(new Image { Id = Units.NewId(), Name = name });
-            _file.Clock.Advance(TimeSpan.FromSeconds(1));
+            home.Clock.Advance(TimeSpan.FromSeconds(1));
         }
 
         var list = await registry.List(new ImageQuery { Viewer = new ImageViewer(null, SeesEverything: true) });
@@ -83,12 +85,12 @@ public sealed class ListPagingTests : IAsyncDisposable
     [Fact]
     public async Task A_page_starts_after_a_marker_that_is_not_in_the_list()
     {
-        var registry = await _file.OpenAsync();
+        var registry = await home.OpenAsync();
         var ids = new List<string>();
         foreach (var hidden in new[] { false, true, false })
         {
             ids.Add((await registry.Insert(new Image { Id = Units.NewId(), Owner = "p1", Hidden = hidden })).Id);
-            _file.Clock.Advance(TimeSpan.FromSeconds(1));
+            home.Clock.Advance(TimeSpan.FromSeconds(1));
         }
 
         var page = await registry.List(new ImageQuery { Viewer = new ImageViewer("p1", SeesEverything: false), Marker = ids[1] });

@@ -3,15 +3,14 @@ using GlanceGateway.Registry;
 namespace GlanceGateway.Registry.Tests;
 
 /// <summary>Who sees which images: the visibility tables of the Images API, row by row.</summary>
-public sealed class ListVisibilityTests : IAsyncLifetime
+public abstract class ListVisibilityTests(RegistryHome home) : IAsyncLifetime
 {
-    private readonly RegistryFile _file = new();
     private readonly Dictionary<string, string> _ids = [];
     private ImageRegistry _registry = null!;
 
     public async ValueTask InitializeAsync()
     {
-        _registry = await _file.OpenAsync();
+        _registry = await home.OpenAsync();
         foreach (var owner in new[] { "me", "they", null })
         {
             foreach (var visibility in Enum.GetValues<ImageVisibility>())
@@ -37,7 +36,11 @@ public sealed class ListVisibilityTests : IAsyncLifetime
         await _registry.Delete(await Add("x-deleted", "me", ImageVisibility.Public));
     }
 
-    public ValueTask DisposeAsync() => _file.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await home.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 
     private async Task<string> Add(
         string name, string? owner, ImageVisibility visibility, ImageStatus status = ImageStatus.Active, bool hidden = false)

@@ -49,8 +49,8 @@ internal sealed record StoreResult(
 /// <summary>What <c>stores list</c> says.</summary>
 internal sealed record StoreListResult(IReadOnlyList<StoreResult> Stores);
 
-/// <summary>What <c>db migrate</c> says.</summary>
-internal sealed record MigrationResult(string Registry, string InstanceId, string Version);
+/// <summary>What <c>db migrate</c> says; the instance is null where the registry is not of one gateway.</summary>
+internal sealed record MigrationResult(string Registry, string? InstanceId, string Version);
 
 /// <summary>What <c>explain</c> says.</summary>
 /// <param name="Allowed">Whether it is allowed.</param>

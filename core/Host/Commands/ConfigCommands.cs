@@ -75,6 +75,7 @@ internal sealed class ConfigCommands(CommandTerminal terminal)
             yield return [$"stores.{store.Id}", store.IsDefault ? $"{store.Driver} (default)" : store.Driver];
         }
 
+        yield return ["database", RegistryPlace.Of(configuration)];
         yield return ["mount", configuration.Mount?.Directory ?? "none"];
         yield return ["policy.file", configuration.PolicyFile ?? "none"];
         yield return ["log", configuration.Log.File ?? "standard error"];

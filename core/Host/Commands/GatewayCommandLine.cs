@@ -92,7 +92,7 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
                 (line, json, _) => Task.FromResult(new PluginsListCommand(terminal).Run(Load(line), json)))),
             Branch("db", "The registry's database", Leaf(
                 "migrate",
-                "Bring the registry to this version's schema; the gateway must not run",
+                "Bring the registry to this version's schema; on SQLite the gateway must not run",
                 _configuration.AddPlace,
                 (line, json, token) => new MigrateCommand(terminal, time).RunAsync(Load(line), json, token))),
             Branch(

@@ -5,25 +5,24 @@ using Microsoft.Extensions.Logging;
 
 namespace GlanceGateway.Host.Commands;
 
-/// <summary><c>db migrate</c>: brings the registry to the schema of this version while no gateway runs on it.</summary>
+/// <summary><c>db migrate</c>: brings the registry to the schema of this version.</summary>
 internal sealed class MigrateCommand(CommandTerminal terminal, TimeProvider time)
 {
+    /// <summary>A SQLite file is taken with its data directory, so no gateway may run on it; beside PostgreSQL gateways may run.</summary>
     public async Task<int> RunAsync(GatewayConfiguration configuration, bool json, CancellationToken cancellationToken)
     {
-        using var data = DataDirectory.Open(configuration.DataDirectory, time);
         using var loggers = LoggerFactory.Create(builder => builder.AddGatewayLog(configuration.Log, terminal.Error, time));
-        var options = new RegistryOptions { DatabasePath = data.RegistryFile, InstanceId = data.InstanceId };
-        await using (await ImageRegistry.OpenAsync(options, time, loggers, cancellationToken))
+        using var data = RegistryPlace.Postgres(configuration) is null ? DataDirectory.Open(configuration.DataDirectory, time) : null;
+        var options = RegistryPlace.Options(configuration, data);
+        await ImageRegistry.MigrateAsync(options, time, loggers, cancellationToken);
+        var result = new MigrationResult(options.Postgres?.Place ?? options.DatabasePath!, data?.InstanceId, VersionCommand.Version);
+        if (json)
         {
-            var result = new MigrationResult(data.RegistryFile, data.InstanceId, VersionCommand.Version);
-            if (json)
-            {
-                terminal.WriteJson(result, CommandJson.Readable.MigrationResult);
-            }
-            else
-            {
-                terminal.Output.WriteLine($"The registry {result.Registry} has the schema of glance-gateway {result.Version}.");
-            }
+            terminal.WriteJson(result, CommandJson.Readable.MigrationResult);
+        }
+        else
+        {
+            terminal.Output.WriteLine($"The registry {result.Registry} has the schema of glance-gateway {result.Version}.");
         }
 
         return ExitCodes.Success;

@@ -23,7 +23,7 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
         }
 
         await using var registry = await ImageRegistry.OpenAsync(
-            new RegistryOptions { DatabasePath = data.RegistryFile, InstanceId = data.InstanceId }, time, loggers, cancellationToken);
+            RegistryPlace.Options(configuration, data), time, loggers, cancellationToken);
         await using var stores = await ConfiguredStores.OpenAsync(configuration, data.Scratch, loggers, time, cancellationToken);
         if (stores.Default.State == StoreState.Failed)
         {

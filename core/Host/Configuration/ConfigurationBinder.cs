@@ -23,6 +23,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Identity = BindIdentity(section.Child("identity", "'mode: none'")),
             InsecureListen = section.Flag("insecure_listen") ?? false,
             Stores = BindStores(section, data),
+            Database = BindDatabase(section.Child("database", "'provider: postgresql'")),
             Mount = BindMount(section.Child("mount", "'directory: /mnt/images'")),
             PublicEndpoint = section.Read("public_endpoint", "an http or https URL without query, such as https://images.example.org", scalar => ParsePublicEndpoint(scalar.Value)),
             Limits = BindLimits(section.Child("limits", "'image_size_cap: 1TiB'")),
@@ -50,6 +51,23 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
         };
         section.Finish();
         return identity;
+    }
+
+    private static DatabaseConfiguration BindDatabase(Section? section)
+    {
+        if (section is null)
+        {
+            return new();
+        }
+
+        var database = new DatabaseConfiguration
+        {
+            Provider = section.Choice("provider", ("sqlite", DatabaseProvider.Sqlite), ("postgresql", DatabaseProvider.Postgresql)) ?? DatabaseProvider.Sqlite,
+            Connection = section.Text("connection", "a connection string, such as 'Host=db.example.org;Database=glance;Username=glance'"),
+            PasswordFile = section.Directory("password_file"),
+        };
+        section.Finish();
+        return database;
     }
 
     private List<StoreConfiguration> BindStores(Section root, string data)

@@ -1,4 +1,5 @@
 using System.Net;
+using GlanceGateway.Registry;
 
 namespace GlanceGateway.Host.Configuration;
 
@@ -11,6 +12,7 @@ internal static class ConfigurationChecks
         var warnings = new List<string>();
         CheckListening(configuration, log, warnings);
         CheckIdentity(configuration, log, warnings);
+        CheckDatabase(configuration, log);
         CheckMount(configuration, log, warnings);
         return warnings;
     }
@@ -59,6 +61,38 @@ internal static class ConfigurationChecks
         else if (identity.Mode == IdentityMode.None && identity.TrustedProxies.Count > 0)
         {
             warnings.Add($"identity.trusted_proxies ({log.PlaceOf("identity.trusted_proxies")}) has no effect with identity.mode none");
+        }
+    }
+
+    /// <summary>Never shows the connection string: it may hold a password.</summary>
+    private static void CheckDatabase(GatewayConfiguration configuration, BindingLog log)
+    {
+        if (!log.IsSound("database", "database.provider", "database.connection", "database.password_file"))
+        {
+            return;
+        }
+
+        var database = configuration.Database;
+        if (database.Provider == DatabaseProvider.Sqlite)
+        {
+            foreach (var (key, value) in new[] { ("database.connection", database.Connection), ("database.password_file", database.PasswordFile) })
+            {
+                if (value is not null)
+                {
+                    log.Report(log.PlaceOf(key), key, "this is for PostgreSQL; add 'provider: postgresql', or remove it to keep the registry in the data directory");
+                }
+            }
+
+            return;
+        }
+
+        if (database.Connection is null)
+        {
+            log.Report(log.PlaceOf("database.provider"), "database.connection", "say where the database is, such as 'connection: Host=db.example.org;Database=glance;Username=glance'");
+        }
+        else if (new PostgresOptions { ConnectionString = database.Connection, PasswordPath = database.PasswordFile }.FindProblem() is { } problem)
+        {
+            log.Report(log.PlaceOf("database.connection"), "database.connection", problem);
         }
     }
 
@@ -112,6 +146,11 @@ internal static class ConfigurationChecks
         if (configuration.PolicyFile is { } policyFile)
         {
             yield return new("policy.file", policyFile);
+        }
+
+        if (configuration.Database.PasswordFile is { } passwordFile)
+        {
+            yield return new("database.password_file", passwordFile);
         }
 
         if (configuration.File is { } file)

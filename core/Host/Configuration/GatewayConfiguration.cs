@@ -24,6 +24,9 @@ public sealed record GatewayConfiguration
     /// <summary><c>stores</c>, in the order of the configuration; never empty, exactly one is the default.</summary>
     public required IReadOnlyList<StoreConfiguration> Stores { get; init; }
 
+    /// <summary><c>database</c>: where the registry of images is.</summary>
+    public DatabaseConfiguration Database { get; init; } = new();
+
     /// <summary><c>mount</c>; null for none.</summary>
     public MountConfiguration? Mount { get; init; }
 
@@ -100,6 +103,32 @@ public sealed record StoreOptionValue(string Name, string Value, string Origin, 
 {
     /// <summary>Leaves the value out: it may be a secret.</summary>
     public override string ToString() => $"{Key} ({Origin})";
+}
+
+/// <summary>What keeps the registry.</summary>
+public enum DatabaseProvider
+{
+    /// <summary>A SQLite file in the data directory.</summary>
+    Sqlite,
+
+    /// <summary>A PostgreSQL database, which several gateways may use.</summary>
+    Postgresql,
+}
+
+/// <summary>Where the registry of images is.</summary>
+public sealed record DatabaseConfiguration
+{
+    /// <summary><c>database.provider</c>.</summary>
+    public DatabaseProvider Provider { get; init; }
+
+    /// <summary><c>database.connection</c>: the connection string for PostgreSQL. It may hold a password: never print it.</summary>
+    public string? Connection { get; init; }
+
+    /// <summary><c>database.password_file</c>: a file that holds the password; null for none.</summary>
+    public string? PasswordFile { get; init; }
+
+    /// <summary>Leaves the connection string out: it may hold a password.</summary>
+    public override string ToString() => Provider.ToString();
 }
 
 /// <summary>The read-only mount of the images.</summary>

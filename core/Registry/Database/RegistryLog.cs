@@ -18,4 +18,19 @@ internal static partial class RegistryLog
 
     [LoggerMessage(5, LogLevel.Debug, "Schema migration: {Message}")]
     public static partial void MigrationStep(ILogger logger, string message);
+
+    [LoggerMessage(6, LogLevel.Warning, "The registry {Place} is away ({Problem}); a unit of work waits for it")]
+    public static partial void WaitingForDatabase(ILogger logger, string place, string problem);
+
+    [LoggerMessage(7, LogLevel.Warning, "The registry {Place} went away during a commit ({Problem}); asking what became of it")]
+    public static partial void CommitUnclear(ILogger logger, string place, string problem);
+
+    [LoggerMessage(8, LogLevel.Warning, "The registry {Place} does not announce changes now ({Problem}); trying to connect until it does")]
+    public static partial void NotListening(ILogger logger, string place, string problem);
+
+    [LoggerMessage(9, LogLevel.Information, "The registry {Place} announces changes again")]
+    public static partial void ListeningAgain(ILogger logger, string place);
+
+    [LoggerMessage(10, LogLevel.Information, "Another process migrates the registry {Place}; waiting for it")]
+    public static partial void WaitingForMigration(ILogger logger, string place);
 }

@@ -1,9 +1,7 @@
-using System.Globalization;
 using System.Text;
 using Dapper;
 using DbUp;
 using DbUp.Engine;
-using DbUp.Engine.Output;
 using DbUp.Sqlite.Helpers;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
@@ -11,16 +9,14 @@ using SQLitePCL;
 
 namespace GlanceGateway.Registry.Database;
 
-/// <summary>Brings a SQLite file to this version's schema, or says why it cannot be. A script's number is the schema version that it leads to.</summary>
+/// <summary>Brings a SQLite file to this version's schema, or says why it cannot be.</summary>
 internal sealed class SqliteSchema(IReadOnlyList<SqlScript> scripts, ILogger logger)
 {
-    private const string Journal = "schema_versions";
-
     /// <summary>The version to which the scripts lead.</summary>
-    public int Version => NumberOf(scripts[^1].Name);
+    public int Version => SchemaScripts.NumberOf(scripts[^1].Name);
 
     /// <summary>This version's scripts, in order.</summary>
-    public static IReadOnlyList<SqlScript> Scripts { get; } = ReadScripts();
+    public static IReadOnlyList<SqlScript> Scripts { get; } = SchemaScripts.Read("Sqlite");
 
     /// <exception cref="RegistryException">The file holds something else, or a newer schema.</exception>
     public void Migrate(SqliteConnection connection, string file)
@@ -44,8 +40,8 @@ internal sealed class SqliteSchema(IReadOnlyList<SqlScript> scripts, ILogger log
             .WithPreprocessor(new OneStatementAtATime())
             .WithVariablesDisabled()
             .WithTransactionPerScript()
-            .JournalToSqliteTable(Journal)
-            .LogTo(new UpgradeLog(logger))
+            .JournalToSqliteTable(SchemaScripts.Journal)
+            .LogTo(SchemaScripts.LogTo(logger))
             .Build()
             .PerformUpgrade();
         if (!result.Successful)
@@ -75,13 +71,13 @@ internal sealed class SqliteSchema(IReadOnlyList<SqlScript> scripts, ILogger log
     private static int CurrentVersion(SqliteConnection connection, string file)
     {
         var tables = connection.Query<string>("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'").AsList();
-        var journal = tables.Remove(Journal);
-        var done = journal ? connection.Query<string>($"SELECT ScriptName FROM {Journal}").AsList() : [];
+        var journal = tables.Remove(SchemaScripts.Journal);
+        var done = journal ? connection.Query<string>($"SELECT ScriptName FROM {SchemaScripts.Journal}").AsList() : [];
         if (done.Count == 0 && tables.Count == 0)
             return 0;
         if (done.Count == 0 || !done.Contains(Scripts[0].Name))
             throw new RegistryException($"'{file}' is a database, but not a registry: name another file.");
-        return done.Max(NumberOf);
+        return done.Max(SchemaScripts.NumberOf);
     }
 
     private void Copy(SqliteConnection connection, string file, int current)
@@ -96,18 +92,6 @@ internal sealed class SqliteSchema(IReadOnlyList<SqlScript> scripts, ILogger log
             RandomAccess.FlushToDisk(handle);
         File.Move(partial, copy);
         RegistryLog.Copied(logger, file, copy, current, Version);
-    }
-
-    private static int NumberOf(string script) => int.Parse(script.AsSpan(0, script.IndexOf('_')), NumberStyles.None, CultureInfo.InvariantCulture);
-
-    private static List<SqlScript> ReadScripts()
-    {
-        const string Folder = "Sqlite/";
-        var assembly = typeof(SqliteSchema).Assembly;
-        return [.. assembly.GetManifestResourceNames()
-            .Where(name => name.StartsWith(Folder, StringComparison.Ordinal))
-            .Order(StringComparer.Ordinal)
-            .Select(name => SqlScript.FromStream(name[Folder.Length..], assembly.GetManifestResourceStream(name)))];
     }
 
     /// <summary>
@@ -131,23 +115,5 @@ internal sealed class SqliteSchema(IReadOnlyList<SqlScript> scripts, ILogger log
 
             return cut.Append(statement).ToString();
         }
-    }
-
-    private sealed class UpgradeLog(ILogger logger) : IUpgradeLog
-    {
-        public void LogTrace(string format, params object[] args) => Write(format, args);
-
-        public void LogDebug(string format, params object[] args) => Write(format, args);
-
-        public void LogInformation(string format, params object[] args) => Write(format, args);
-
-        public void LogWarning(string format, params object[] args) => Write(format, args);
-
-        public void LogError(string format, params object[] args) => Write(format, args);
-
-        public void LogError(Exception ex, string format, params object[] args) => Write(format, args);
-
-        private void Write(string format, object[] args) =>
-            RegistryLog.MigrationStep(logger, args.Length == 0 ? format : string.Format(CultureInfo.InvariantCulture, format, args));
     }
 }

@@ -151,7 +151,7 @@ internal sealed class SqliteWriter : IAsyncDisposable
         try
         {
             unit.Run(transaction);
-            transaction.DemandCommittable();
+            transaction.CompleteAsync(CancellationToken.None).GetAwaiter().GetResult();
             return transaction.LastChange;
         }
         finally

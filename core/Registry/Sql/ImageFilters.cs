@@ -61,6 +61,13 @@ internal static class ImageFilters
         return conditions;
     }
 
+    /// <summary>Whether a query looks for text that no image can have.</summary>
+    public static bool FindNothing(ImageQuery query) =>
+        Words.AreUnknown(query.Viewer.ProjectId) ||
+        Words.AreUnknown([.. query.Tags]) ||
+        query.Properties.Any(property => Words.AreUnknown(property.Key, property.Value)) ||
+        query.Filters.Any(filter => filter.Values.Any(value => Words.AreUnknown(value as string)));
+
     /// <summary>Whether a query asks for a status by name.</summary>
     public static bool Names(ImageQuery query, ImageStatus status) => query.Filters.Any(filter =>
         filter is { Column: ImageColumn.Status, Comparison: Comparison.Equal or Comparison.In } &&

@@ -53,7 +53,7 @@ internal sealed class ImageList
         ArgumentOutOfRangeException.ThrowIfNegative(query.Limit);
         var list = new ImageList(query);
         var after = query.Marker is null ? null : await list.AfterMarkerAsync(connection, query.Marker, cancellationToken);
-        if (query.Limit == 0)
+        if (query.Limit == 0 || ImageFilters.FindNothing(query))
             return [];
         var (sql, parameters) = list.Statement(after);
         var rows = await connection.RowsAsync<ImageRow>(sql, parameters, cancellationToken);
@@ -167,6 +167,8 @@ internal sealed class ImageList
              AND (i.visibility IN ('public', 'community') OR i.owner IS NULL OR i.owner = @project OR (i.visibility = 'shared'
                 AND EXISTS (SELECT 1 FROM image_members m WHERE m.image_id = i.id AND m.member_id = @project)))
             """;
+        if (Words.AreUnknown(marker, _query.Viewer.ProjectId))
+            throw new UnknownMarkerException(marker);
         var row = await connection.RowAsync<object>(
             $"SELECT {_order.Keys} FROM images i WHERE i.id = @marker AND i.status <> 'deleted'{(_query.Viewer.SeesEverything ? "" : Visible)}",
             new { marker, project = _query.Viewer.ProjectId }, cancellationToken);

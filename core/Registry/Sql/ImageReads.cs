@@ -10,6 +10,8 @@ internal static class ImageReads
 
     public static async Task<Image?> FindAsync(DbConnection connection, string id, CancellationToken cancellationToken)
     {
+        if (Words.AreUnknown(id))
+            return null;
         var row = await connection.RowAsync<ImageRow>(
             $"SELECT {ImageRow.Columns} FROM images i WHERE i.id = @id AND i.status <> 'deleted'", new { id }, cancellationToken);
         return row is null ? null : (await CompleteAsync(connection, [row], cancellationToken))[0];
@@ -22,14 +24,15 @@ internal static class ImageReads
         foreach (var chunk in rows.Chunk(IdsPerQuery))
         {
             var ids = new { ids = chunk.Select(row => row.Id).ToArray() };
+            var ofPage = Dialect.Of(connection).AnyOf("image_id", "@ids");
             var properties = (await connection.RowsAsync<PropertyRow>(
-                "SELECT image_id AS ImageId, name AS Name, value AS Value, position AS Position FROM image_properties WHERE image_id IN @ids ORDER BY position",
+                $"SELECT image_id AS ImageId, name AS Name, value AS Value, position AS Position FROM image_properties WHERE {ofPage} ORDER BY position",
                 ids, cancellationToken)).ToLookup(row => row.ImageId);
             var tags = (await connection.RowsAsync<TagRow>(
-                "SELECT image_id AS ImageId, tag AS Tag, position AS Position FROM image_tags WHERE image_id IN @ids ORDER BY position",
+                $"SELECT image_id AS ImageId, tag AS Tag, position AS Position FROM image_tags WHERE {ofPage} ORDER BY position",
                 ids, cancellationToken)).ToLookup(row => row.ImageId);
             var locations = (await connection.RowsAsync<LocationRow>(
-                "SELECT image_id AS ImageId, id AS Id, store AS Store, url AS Url, metadata AS Metadata FROM image_locations WHERE image_id IN @ids ORDER BY id",
+                $"SELECT image_id AS ImageId, id AS Id, store AS Store, url AS Url, metadata AS Metadata FROM image_locations WHERE {ofPage} ORDER BY id",
                 ids, cancellationToken)).ToLookup(row => row.ImageId);
             images.AddRange(chunk.Select(row => row.ToImage() with
             {

@@ -22,7 +22,7 @@ internal sealed partial class SqlTransaction
             return null;
         await InsertPropertiesAsync(image, cancellationToken);
         await InsertTagsAsync(image, cancellationToken);
-        await RecordAsync(image.Id, ChangeKind.Created, cancellationToken);
+        Record(image.Id, ChangeKind.Created);
         return await FindImageAsync(image.Id, cancellationToken);
     }
 
@@ -57,7 +57,7 @@ internal sealed partial class SqlTransaction
             await InsertTagsAsync(image, cancellationToken);
         }
 
-        await RecordAsync(image.Id, ChangeKind.Updated, cancellationToken);
+        Record(image.Id, ChangeKind.Updated);
         return properties || tags ? await FindImageAsync(image.Id, cancellationToken) : stored;
     }
 
@@ -70,7 +70,7 @@ internal sealed partial class SqlTransaction
             return false;
         foreach (var table in BelongingTables)
             await Connection.RunAsync($"DELETE FROM {table} WHERE image_id = @id", new { id }, cancellationToken);
-        await RecordAsync(id, ChangeKind.Deleted, cancellationToken);
+        Record(id, ChangeKind.Deleted);
         return true;
     }
 
@@ -81,7 +81,7 @@ internal sealed partial class SqlTransaction
         var id = await Connection.ValueAsync<long>(
             "INSERT INTO image_locations (image_id, store, url, metadata) VALUES (@imageId, @Store, @Url, @metadata) RETURNING id",
             new { imageId, location.Store, location.Url, metadata = LocationMetadata.Write(location.Metadata) }, cancellationToken);
-        await RecordAsync(imageId, ChangeKind.Updated, cancellationToken);
+        Record(imageId, ChangeKind.Updated);
         return id;
     }
 
@@ -92,7 +92,7 @@ internal sealed partial class SqlTransaction
         if (removed == 0)
             return false;
         await TouchAsync(imageId, cancellationToken);
-        await RecordAsync(imageId, ChangeKind.Updated, cancellationToken);
+        Record(imageId, ChangeKind.Updated);
         return true;
     }
 

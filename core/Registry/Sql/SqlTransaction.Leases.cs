@@ -30,9 +30,10 @@ internal sealed partial class SqlTransaction
 
     public override async Task RequireLeaseAsync(Lease lease, CancellationToken cancellationToken)
     {
-        var held = await Connection.ValueAsync<long>(
-            $"SELECT COUNT(*) FROM leases WHERE {Held}", new { lease.Name, lease.Owner, lease.Epoch, now = NowMicroseconds }, cancellationToken);
-        if (held != 0)
+        var epoch = await Connection.ValueAsync<long?>(
+            $"SELECT epoch FROM leases WHERE {Held}{_dialect.LockingRows}",
+            new { lease.Name, lease.Owner, lease.Epoch, now = NowMicroseconds }, cancellationToken);
+        if (epoch is not null)
             return;
         _lost = new LeaseLostException(lease.Name);
         throw _lost;

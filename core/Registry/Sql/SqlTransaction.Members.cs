@@ -33,13 +33,13 @@ internal sealed partial class SqlTransaction
             "DELETE FROM image_members WHERE image_id = @imageId AND member_id = @memberId", new { imageId, memberId }, cancellationToken);
         if (deleted == 0)
             return false;
-        await RecordAsync(imageId, ChangeKind.Members, cancellationToken);
+        Record(imageId, ChangeKind.Members);
         return true;
     }
 
     private async Task<ImageMember?> RecordMemberAsync(string imageId, string memberId, CancellationToken cancellationToken)
     {
-        await RecordAsync(imageId, ChangeKind.Members, cancellationToken);
+        Record(imageId, ChangeKind.Members);
         return await FindMemberAsync(imageId, memberId, cancellationToken);
     }
 }

@@ -3,12 +3,14 @@ using System.Data.Common;
 namespace GlanceGateway.Registry.Sql;
 
 /// <summary>
-/// A unit of work on an open transaction of any database. Every read of a unit sees what it wrote. It ends with <see cref="End"/>; a lease
-/// found lost dooms it even when the unit swallows the exception.
+/// A unit of work on an open transaction of any database. Every read of a unit sees what it wrote. After the unit comes
+/// <see cref="CompleteAsync"/>, and last <see cref="End"/>; a lease found lost dooms it even when the unit swallows the exception.
 /// </summary>
 internal sealed partial class SqlTransaction(DbConnection connection, string instanceId, DateTimeOffset now) : RegistryTransaction
 {
+    private readonly Dialect _dialect = Dialect.Of(connection);
     private readonly HashSet<(string ImageId, ChangeKind Kind)> _changed = [];
+    private readonly List<ChangeRow> _changes = [];
     private LeaseLostException? _lost;
     private bool _ended;
 
@@ -27,11 +29,17 @@ internal sealed partial class SqlTransaction(DbConnection connection, string ins
     /// <summary>Closes the transaction object to the unit that held it.</summary>
     public void End() => _ended = true;
 
-    /// <summary>Throws when the unit may not commit, whatever it returned.</summary>
-    public void DemandCommittable()
+    /// <summary>
+    /// Writes the change rows, as the last statements before the commit: sequences must be committed in their order, and what keeps that order
+    /// among several writers is held for as short as can be.
+    /// </summary>
+    /// <exception cref="LeaseLostException">The unit may not commit, whatever it returned.</exception>
+    public async Task CompleteAsync(CancellationToken cancellationToken)
     {
         if (_lost is not null)
             throw new LeaseLostException(_lost.LeaseName);
+        foreach (var change in _changes)
+            LastChange = await Connection.ValueAsync<long>(_dialect.InsertingChange, change, cancellationToken);
     }
 
     /// <summary>Removes the oldest changes before one, at most <paramref name="limit"/>.</summary>
@@ -41,14 +49,11 @@ internal sealed partial class SqlTransaction(DbConnection connection, string ins
         new { before, limit }, cancellationToken);
 
     /// <summary>One row for each image and kind in a unit is enough: followers read the image, not the change.</summary>
-    private async Task RecordAsync(string imageId, ChangeKind kind, CancellationToken cancellationToken)
+    private void Record(string imageId, ChangeKind kind)
     {
         if (kind == ChangeKind.Updated && _changed.Contains((imageId, ChangeKind.Created)))
             return;
-        if (!_changed.Add((imageId, kind)))
-            return;
-        LastChange = await Connection.ValueAsync<long>(
-            "INSERT INTO changes (image_id, kind, changed_at) VALUES (@imageId, @kind, @at) RETURNING sequence",
-            new { imageId, kind = Words.Of(kind), at = NowMicroseconds }, cancellationToken);
+        if (_changed.Add((imageId, kind)))
+            _changes.Add(new ChangeRow { ImageId = imageId, Kind = Words.Of(kind), ChangedAt = NowMicroseconds });
     }
 }

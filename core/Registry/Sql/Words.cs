@@ -97,6 +97,18 @@ internal static class Words
         _ => throw Unknown(word),
     };
 
+    /// <summary>Whether a text can be in no row: PostgreSQL takes no NUL, not even to look for it, and nothing with one is ever stored.</summary>
+    public static bool AreUnknown(params ReadOnlySpan<string?> texts)
+    {
+        foreach (var text in texts)
+        {
+            if (text is not null && text.Contains('\0'))
+                return true;
+        }
+
+        return false;
+    }
+
     /// <summary>Microseconds since the epoch; what is finer is cut off.</summary>
     public static long Of(DateTimeOffset time) =>
         (time.UtcTicks - DateTimeOffset.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;

@@ -82,6 +82,27 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Config_check_names_the_database_without_its_password_and_a_database_that_is_away_is_no_secret_either()
+    {
+        const string Connection = "Host=127.0.0.1;Port=1;Database=d;Username=u;Password=hunter2";
+        _directory.Write("gateway.yaml", $"database: {{ provider: postgresql, connection: '{Connection}' }}");
+
+        var check = await RunAsync("config", "check", "-c", "gateway.yaml", "--data", "here");
+        var migration = await RunAsync("db", "migrate", "-c", "gateway.yaml", "--data", "here");
+        var serving = await RunAsync("serve", "-c", "gateway.yaml", "--data", "here");
+
+        Assert.Equal((0, 1, 1), (check.ExitCode, migration.ExitCode, serving.ExitCode));
+        Assert.Contains("database\tpostgresql://u@127.0.0.1:1/d\n", check.Output, StringComparison.Ordinal);
+        foreach (var refused in new[] { migration, serving })
+        {
+            Assert.Contains("the registry postgresql://u@127.0.0.1:1/d cannot be used", refused.Error, StringComparison.OrdinalIgnoreCase);
+            Assert.Contains("check that the server runs", refused.Error, StringComparison.Ordinal);
+        }
+
+        Assert.DoesNotContain("hunter2", check.Output + check.Error + migration.Error + serving.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Config_check_as_json_carries_problems_and_variables_count()
     {
         var outcome = await BuiltGateway.RunAsync(

@@ -58,6 +58,12 @@ public sealed class BadConfigurationTests : IDisposable
     [InlineData("identity: { mode: headers, trusted_proxies: [::1] }\nmount:\n  directory: /m", 3, "mount.as", "add 'as: { project: PROJECT, roles: [reader] }'")]
     [InlineData("mount:\n  group: kvm", 2, "mount.directory", "or give --mount")]
     [InlineData("mount: { directory: /m, as: { roles: [reader] } }", 1, "mount.as.project", "name the project")]
+    [InlineData("database: { provider: mysql }", 1, "database.provider", "expected one of sqlite, postgresql")]
+    [InlineData("database:\n  provider: postgresql", 2, "database.connection", "say where the database is")]
+    [InlineData("database:\n  connection: Host=h;Username=u", 2, "database.connection", "add 'provider: postgresql'")]
+    [InlineData("database:\n  provider: postgresql\n  connection: Host=h;User=u;Colour=blue", 3, "database.connection", "no connection string of Npgsql")]
+    [InlineData("database:\n  provider: postgresql\n  connection: postgresql://u@h/d", 3, "database.connection", "a URL is not taken here")]
+    [InlineData("database:\n  provider: postgresql\n  connection: Host=h;Username=u;Password=p\n  password_file: /p", 3, "database.connection", "keep one of them")]
     // What is not the YAML we take.
     [InlineData("listen: 127.0.0.1:1\ndata: /d\nlisten: 127.0.0.1:2", 3, "listen", "the key is here twice (first on line 1)")]
     [InlineData("stores:\n  a: { driver: memory }\n  a: { driver: memory }", 3, "a", "the key is here twice")]

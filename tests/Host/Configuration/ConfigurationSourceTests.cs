@@ -29,6 +29,17 @@ public sealed class ConfigurationSourceTests : IDisposable
     }
 
     [Fact]
+    public void The_text_of_a_configuration_holds_no_password()
+    {
+        var file = _directory.Write("gateway.yaml", "data: /d\ndatabase: { provider: postgresql, connection: 'Host=h;Username=u;Password=hunter2' }");
+
+        var configuration = ConfigurationSource.Load(file, [], Surroundings.OfUser());
+
+        Assert.Contains("hunter2", configuration.Database.Connection, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", configuration.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_data_directory_of_root_is_the_systems()
     {
         var environment = Surroundings.Of(isRoot: true, ("HOME", "/root"), ("XDG_DATA_HOME", "/root/data"));

@@ -7,48 +7,21 @@ using SQLitePCL;
 namespace GlanceGateway.Registry.Tests;
 
 /// <summary>A page costs the same however many images there are: counted in instructions of SQLite's virtual machine, which do not wobble.</summary>
-public sealed class ListCostTests : IAsyncDisposable
+public sealed class SqliteListCostTests : IAsyncDisposable
 {
-    private readonly RegistryFile _file = new();
+    private readonly SqliteHome _file = new();
 
     public ValueTask DisposeAsync() => _file.DisposeAsync();
 
-    private static readonly ImageSort ByName = new(ImageColumn.Name, Descending: false);
-
-    public static TheoryData<string, ImageQuery> Flat()
-    {
-        var admin = new ImageQuery { Viewer = new ImageViewer("few", SeesEverything: true) };
-        var project = new ImageQuery { Viewer = new ImageViewer("few", SeesEverything: false) };
-        var stranger = new ImageQuery { Viewer = new ImageViewer(null, SeesEverything: false) };
-        return new()
-        {
-            { "admin", admin },
-            { "admin, all", admin with { Visibility = VisibilityFilter.All } },
-            { "admin, hidden too", admin with { Hidden = null } },
-            { "admin, by name", admin with { Sort = [ByName] } },
-            { "admin, one name", admin with { Filters = [new(ImageColumn.Name, Comparison.Equal, ["image 7"])] } },
-            { "admin, one id", admin with { Filters = [new(ImageColumn.Id, Comparison.Equal, ["nothing"])] } },
-            { "admin, a rare tag", admin with { Tags = ["rare"] } },
-            { "project with few images", project },
-            { "project, all", project with { Visibility = VisibilityFilter.All } },
-            { "project, shared", project with { Visibility = VisibilityFilter.Shared } },
-            { "project, by name", project with { Sort = [ByName] } },
-            { "project, one name", project with { Filters = [new(ImageColumn.Name, Comparison.Equal, ["image 7"])] } },
-            { "project, a rare tag", project with { Tags = ["rare"] } },
-            { "project with many images", project with { Viewer = new ImageViewer("many", SeesEverything: false) } },
-            { "no project", stranger },
-        };
-    }
-
     [Theory]
-    [MemberData(nameof(Flat), DisableDiscoveryEnumeration = true)]
+    [MemberData(nameof(FlatLists.Queries), MemberType = typeof(FlatLists), DisableDiscoveryEnumeration = true)]
     public async Task A_page_costs_the_same_with_ten_times_the_images(string what, ImageQuery query)
     {
         var registry = await _file.OpenAsync();
-        await Fill(registry, 0, 400);
+        await FlatLists.Fill(registry, 0, 400);
         var middle = (await registry.List(query)).Select(image => image.Id).Skip(12).FirstOrDefault();
         var small = (First: await Steps(registry, query), Next: await Steps(registry, query with { Marker = middle }));
-        await Fill(registry, 400, 4000);
+        await FlatLists.Fill(registry, 400, 4000);
         middle = (await registry.List(query)).Select(image => image.Id).Skip(12).FirstOrDefault();
         var large = (First: await Steps(registry, query), Next: await Steps(registry, query with { Marker = middle }));
         Assert.True(large.First < small.First * 1.3, $"{what}: {small.First} steps became {large.First}");
@@ -56,7 +29,7 @@ public sealed class ListCostTests : IAsyncDisposable
     }
 
     [Theory]
-    [MemberData(nameof(Flat), DisableDiscoveryEnumeration = true)]
+    [MemberData(nameof(FlatLists.Queries), MemberType = typeof(FlatLists), DisableDiscoveryEnumeration = true)]
     public async Task No_plan_scans_the_images(string what, ImageQuery query)
     {
         var registry = await _file.OpenAsync();
@@ -78,35 +51,10 @@ public sealed class ListCostTests : IAsyncDisposable
     public async Task The_number_of_queries_does_not_depend_on_the_page()
     {
         var registry = await _file.OpenAsync();
-        await Fill(registry, 0, 300);
+        await FlatLists.Fill(registry, 0, 300);
         var query = new ImageQuery { Viewer = new ImageViewer(null, SeesEverything: true) };
         Assert.Equal(await Statements(registry, query with { Limit = 1 }), await Statements(registry, query with { Limit = 300 }));
     }
-
-    private static async Task Fill(ImageRegistry registry, int from, int to) => await registry.Do(async (unit, token) =>
-    {
-        for (var number = from; number < to; number++)
-        {
-            var few = number < 40;
-            var image = new Image
-            {
-                Id = new Guid(number * 7919, 0, 0, new byte[8]).ToString(),
-                Name = $"image {number}",
-                Owner = few && number % 2 == 0 ? "few" : "many",
-                Visibility = (ImageVisibility)(number / 2 % 4),
-                Hidden = number % 10 == 0,
-                Tags = number is 3 or 8 ? ["common", "rare"] : ["common"],
-            };
-            await unit.InsertImageAsync(image, token);
-            if (few && number % 8 == 1)
-            {
-                await unit.InsertMemberAsync(image.Id, "few", token);
-                await unit.UpdateMemberAsync(image.Id, "few", MemberStatus.Accepted, token);
-            }
-        }
-
-        return 0;
-    });
 
     private static Task<long> Steps(ImageRegistry registry, ImageQuery query) => registry.ReadAsync(async (connection, token) =>
     {

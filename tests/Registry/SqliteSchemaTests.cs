@@ -8,11 +8,11 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace GlanceGateway.Registry.Tests;
 
-public sealed class SchemaTests : IAsyncDisposable
+public sealed class SqliteSchemaTests : IAsyncDisposable
 {
     private static readonly int Current = SqliteSchema.Scripts.Count;
 
-    private readonly RegistryFile _file = new();
+    private readonly SqliteHome _file = new();
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -70,7 +70,7 @@ public sealed class SchemaTests : IAsyncDisposable
         }
 
         Assert.Equal([$"registry.db.before-{Current + 1}"], Copies());
-        var copy = await _file.OpenAsync(path: $"{_file.Path}.before-{Current + 1}");
+        var copy = await _file.OpenFileAsync($"{_file.Path}.before-{Current + 1}");
         Assert.Equal("n", (await copy.Find("a"))!.Name);
     }
 
@@ -165,7 +165,7 @@ public sealed class SchemaTests : IAsyncDisposable
     public async Task A_missing_directory_is_named()
     {
         var path = Path.Combine(Path.GetDirectoryName(_file.Path)!, "missing", "registry.db");
-        var refused = await Assert.ThrowsAsync<RegistryException>(() => _file.OpenAsync(path: path));
+        var refused = await Assert.ThrowsAsync<RegistryException>(() => _file.OpenFileAsync(path));
         Assert.Contains(path, refused.Message, StringComparison.Ordinal);
         Assert.Contains("must exist", refused.Message, StringComparison.Ordinal);
     }
@@ -199,7 +199,7 @@ public sealed class SchemaTests : IAsyncDisposable
             var copy = $"{_file.Path}.crash-{crash}";
             File.Copy(_file.Path, copy);
             File.Copy(_file.Path + "-wal", copy + "-wal");
-            await using var survivor = await _file.OpenAsync(path: copy);
+            await using var survivor = await _file.OpenFileAsync(copy);
             foreach (var id in before)
                 Assert.Equal(["t"], (await survivor.Find(id))!.Tags);
         }

@@ -1,0 +1,31 @@
+namespace GlanceGateway.Registry.Tests;
+
+// Which tests run on which database: all that say what a registry is run on both.
+
+public sealed class ImagesOnSqlite() : ImageTests(new SqliteHome());
+
+public sealed class ImagesOnPostgres() : ImageTests(new PostgresHome());
+
+public sealed class LeasesOnSqlite() : LeaseTests(new SqliteHome());
+
+public sealed class LeasesOnPostgres() : LeaseTests(new PostgresHome());
+
+public sealed class ChangesOnSqlite() : ChangeTests(new SqliteHome());
+
+public sealed class ChangesOnPostgres() : ChangeTests(new PostgresHome());
+
+public sealed class UnitsOfWorkOnSqlite() : UnitOfWorkTests(new SqliteHome());
+
+public sealed class UnitsOfWorkOnPostgres() : UnitOfWorkTests(new PostgresHome());
+
+public sealed class ListFiltersOnSqlite() : ListFilterTests(new SqliteHome());
+
+public sealed class ListFiltersOnPostgres() : ListFilterTests(new PostgresHome());
+
+public sealed class ListPagingOnSqlite() : ListPagingTests(new SqliteHome());
+
+public sealed class ListPagingOnPostgres() : ListPagingTests(new PostgresHome());
+
+public sealed class ListVisibilityOnSqlite() : ListVisibilityTests(new SqliteHome());
+
+public sealed class ListVisibilityOnPostgres() : ListVisibilityTests(new PostgresHome());
