@@ -54,7 +54,7 @@ public sealed partial class PostgresListCostTests : IAsyncDisposable
         var costs = new Dictionary<string, (long, string)>();
         foreach (var (what, query) in FlatLists.Queries().Select(row => row.Data))
         {
-            var (sql, parameters) = ImageList.Statement(query);
+            var (sql, parameters) = ImageList.Statement(query, Dialect.Postgres);
             var plan = await registry.ReadAsync(
                 async (connection, token) => string.Join('\n', await connection.QueryAsync<string>(new CommandDefinition(
                     "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) " + sql, parameters, cancellationToken: token))),

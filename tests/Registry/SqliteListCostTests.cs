@@ -33,7 +33,7 @@ public sealed class SqliteListCostTests : IAsyncDisposable
     public async Task No_plan_scans_the_images(string what, ImageQuery query)
     {
         var registry = await _file.OpenAsync();
-        var (sql, parameters) = ImageList.Statement(query);
+        var (sql, parameters) = ImageList.Statement(query, Dialect.Sqlite);
         var plan = await registry.ReadAsync(
             async (connection, _) => (await connection.QueryAsync<PlanRow>("EXPLAIN QUERY PLAN " + sql, parameters)).Select(row => row.Detail).ToList(),
             TestContext.Current.CancellationToken);

@@ -9,13 +9,13 @@ internal sealed class Dialect
     /// <summary>The channel on which PostgreSQL announces the sequences of committed changes.</summary>
     public const string ChangeChannel = "glance_registry_changes";
 
-    private static readonly Dialect Sqlite = new()
+    public static readonly Dialect Sqlite = new()
     {
         LockingRows = "",
         InsertingChange = "INSERT INTO changes (image_id, kind, changed_at) VALUES (@ImageId, @Kind, @ChangedAt) RETURNING sequence",
     };
 
-    private static readonly Dialect Postgres = new()
+    public static readonly Dialect Postgres = new()
     {
         LockingRows = " FOR UPDATE",
 
@@ -38,6 +38,14 @@ internal sealed class Dialect
     public required string InsertingChange { get; init; }
 
     public static Dialect Of(DbConnection connection) => connection is SqliteConnection ? Sqlite : Postgres;
+
+    /// <summary>
+    /// After a table in FROM: the <c>images i</c> whose ids a column of it holds, looked up one by one. Left to itself PostgreSQL walks all images
+    /// beside a few ids when its statistics say that it is cheap; SQLite keeps the order of a CROSS JOIN.
+    /// </summary>
+    public string JoiningImages(string id) => this == Sqlite
+        ? "CROSS JOIN images i"
+        : $"CROSS JOIN LATERAL (SELECT * FROM images WHERE id = {id} OFFSET 0) i";
 
     /// <summary>The condition that a column is one of the values of an array parameter, which Dapper passes whole only where the driver has arrays.</summary>
     public string AnyOf(string column, string parameter) => this == Sqlite ? $"{column} IN {parameter}" : $"{column} = ANY({parameter})";

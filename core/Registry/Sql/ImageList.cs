@@ -36,12 +36,14 @@ internal sealed class ImageList
     private const string Nobodys = "i.owner IS NULL";
 
     private readonly ImageQuery _query;
+    private readonly Dialect _dialect;
     private readonly ImageOrder _order;
     private readonly DynamicParameters _parameters = new();
 
-    private ImageList(ImageQuery query)
+    private ImageList(ImageQuery query, Dialect dialect)
     {
         _query = query;
+        _dialect = dialect;
         _order = new ImageOrder(query.Sort);
         _parameters.Add("project", query.Viewer.ProjectId);
         _parameters.Add("member_status", query.MemberStatus is { } status ? Words.Of(status) : null);
@@ -51,7 +53,7 @@ internal sealed class ImageList
     public static async Task<IReadOnlyList<Image>> ReadAsync(DbConnection connection, ImageQuery query, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(query.Limit);
-        var list = new ImageList(query);
+        var list = new ImageList(query, Dialect.Of(connection));
         var after = query.Marker is null ? null : await list.AfterMarkerAsync(connection, query.Marker, cancellationToken);
         if (query.Limit == 0 || ImageFilters.FindNothing(query))
             return [];
@@ -61,7 +63,7 @@ internal sealed class ImageList
     }
 
     /// <summary>The statement of a first page, for a look at its plan.</summary>
-    internal static (string Sql, DynamicParameters Parameters) Statement(ImageQuery query) => new ImageList(query).Statement(after: null);
+    internal static (string Sql, DynamicParameters Parameters) Statement(ImageQuery query, Dialect dialect) => new ImageList(query, dialect).Statement(after: null);
 
     private (string Sql, DynamicParameters Parameters) Statement(string? after)
     {
@@ -70,15 +72,16 @@ internal sealed class ImageList
         if (after is not null)
             conditions.Add(after);
 
-        // The order of a CROSS JOIN is kept by SQLite and means nothing elsewhere: images are found by tag or membership, never tried one by one.
+        // Images are found by tag or membership, never tried one by one.
+        var found = $"f {_dialect.JoiningImages("f.image_id")}";
         var branches = States().SelectMany(state => Visible().Select(visible => Branch(
-            byTag ? "image_tags f CROSS JOIN images i" : "images i",
+            byTag ? $"image_tags {found}" : "images i",
             [byTag ? "f.tag = @tag0 AND i.id = f.image_id AND" : "", visible, state], conditions))).ToList();
         if (SharedWithViewer() is { } membership)
         {
             if (byTag)
                 conditions.Add("EXISTS (SELECT 1 FROM image_tags t WHERE t.image_id = i.id AND t.tag = @tag0)");
-            branches.AddRange(States().Select(state => Branch("image_members f CROSS JOIN images i", ["", membership, state], conditions)));
+            branches.AddRange(States().Select(state => Branch($"image_members {found}", ["", membership, state], conditions)));
         }
 
         // A viewer without a project who asks for its own images asks for none.
@@ -88,7 +91,7 @@ internal sealed class ImageList
             $"""
             SELECT {ImageRow.Columns}
             FROM (SELECT * FROM ({string.Join("\nUNION ALL ", branches)}) u ORDER BY {_order.OverKeys} LIMIT @limit) page
-            CROSS JOIN images i
+            {_dialect.JoiningImages("page.page_id")}
             WHERE i.id = page.page_id
             ORDER BY {_order.OverKeys}
             """, _parameters);
