@@ -25,6 +25,7 @@ public static class ImagesApi
         services.AddSingleton<ImageHandlers>();
         services.AddSingleton<UploadHandler>();
         services.AddSingleton<DownloadHandler>();
+        services.AddSingleton<ActionHandlers>();
         services.AddSingleton<TagHandlers>();
         services.AddSingleton<MemberHandlers>();
         services.AddSingleton<SchemaHandlers>();

@@ -31,6 +31,9 @@ internal sealed partial class SftpSession : IAsyncDisposable
     // A server that flushes gigabytes to a slow disk is silent meanwhile, to all requests of the session.
     private static readonly TimeSpan syncPatience = TimeSpan.FromMinutes(10);
 
+    // SSH.NET says goodbye and waits a second for the server's.
+    private static readonly TimeSpan closingPatience = TimeSpan.FromSeconds(5);
+
     private readonly ConcurrentDictionary<uint, Pending> waiting = new();
     private readonly Channel<SftpPacket> outgoing = Channel.CreateUnbounded<SftpPacket>(new UnboundedChannelOptions { SingleReader = true });
     private readonly TaskCompletionSource<Dictionary<string, string>> greeting = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -98,22 +101,33 @@ internal sealed partial class SftpSession : IAsyncDisposable
         catch (Exception exception)
         {
             await session.DisposeAsync();
-            throw exception is TimeoutException ? new StoreException(StoreError.TimedOut, $"{server} did not begin SFTP in {patience.TotalSeconds:0} s.") : exception;
+            throw exception switch
+            {
+                StoreException or OperationCanceledException => exception,
+                TimeoutException => new StoreException(StoreError.TimedOut, $"{server} did not begin SFTP in {patience.TotalSeconds:0} s."),
+                _ => new StoreException(StoreError.Unavailable, $"{server} did not begin SFTP: {exception.Message}"),
+            };
         }
     }
 
     public async ValueTask DisposeAsync()
     {
         Fail(StoreError.Unavailable, $"The connection to {server} was closed.");
-        await Task.WhenAll(sender, watcher);
-
-        // SSH.NET waits for the server's goodbye, for a second at most.
-        await Task.Run(() =>
+        var closing = Task.Run(async () =>
         {
             channel?.Dispose();
             client.Dispose();
+            await Task.WhenAll(sender, watcher);
+            ended.Dispose();
         });
-        ended.Dispose();
+        try
+        {
+            await closing.WaitAsync(closingPatience, time);
+        }
+        catch (TimeoutException)
+        {
+            // It hangs in a send to a server that vanished. The kernel ends that in its own time, and nobody waits for it.
+        }
     }
 
     private Task<Reply> RequestAsync(SftpPacket packet) => RequestAsync(packet, new Pending());

@@ -11,7 +11,8 @@ namespace GlanceGateway.Plugins.Sftp;
 /// SSH.NET does the transport: key exchange, ciphers, authentication, channels. Its own SFTP client is not used, because it has neither
 /// <c>fsync@openssh.com</c> nor (publicly) <c>hardlink@openssh.com</c>, without which a commit is neither durable nor free of the risk of
 /// replacing an image, and because it cannot have many writes of one file in flight at an offset: sixteen of its streams on one file cost 9
-/// seconds of CPU per GiB, against 2.7 for its plain upload, which cannot leave holes, and 3.3 for the requests here, which can. The channel under it is not public, so this file, and
+/// seconds of CPU per GiB, against 2.7 for its plain upload, which cannot leave holes, and 3.3 for
+/// the requests here, which can (the same cipher in all three). The channel under it is not public, so this file, and
 /// only this one, names members of SSH.NET that are not. The package's version is pinned and its assembly is private to this plugin, and the
 /// first connection of every test would fail if one of the names were gone.
 /// </para>

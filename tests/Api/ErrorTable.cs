@@ -180,6 +180,20 @@ internal static class ErrorTable
         Patch("remove location", Owner, "{active}", """[{"op":"remove","path":"/locations/0"}]""", 403, "if locations are invisible"),
         Patch("add locations at depth 1", Owner, "{active}", """[{"op":"add","path":"/locations","value":[]}]""", 400, "Invalid JSON pointer"),
 
+        // Deactivate and reactivate
+        new("deactivate", Owner, "POST /v2/images/{active}/actions/deactivate", 204),
+        new("deactivate twice", Owner, "POST /v2/images/{deactivated}/actions/deactivate", 204),
+        new("deactivate as admin", Admin, "POST /v2/images/{private}/actions/deactivate", 204),
+        new("deactivate as reader", Reader, "POST /v2/images/{active}/actions/deactivate", 403) { Says = "deactivate" },
+        new("deactivate as member", Member, "POST /v2/images/{shared}/actions/deactivate", 403) { Says = "deactivate" },
+        new("deactivate as stranger", Stranger, "POST /v2/images/{active}/actions/deactivate", 404),
+        new("deactivate queued", Owner, "POST /v2/images/{queued}/actions/deactivate", 403) { Says = "Not allowed to deactivate image in status 'queued'" },
+        new("deactivate with body", Owner, "POST /v2/images/{active}/actions/deactivate", 400) { Body = "{}" },
+        new("deactivate by GET", Owner, "GET /v2/images/{active}/actions/deactivate", 405),
+        new("reactivate", Owner, "POST /v2/images/{deactivated}/actions/reactivate", 204),
+        new("reactivate active", Owner, "POST /v2/images/{active}/actions/reactivate", 204),
+        new("reactivate queued", Owner, "POST /v2/images/{queued}/actions/reactivate", 403) { Says = "Not allowed to reactivate image in status 'queued'" },
+
         // Delete
         new("delete", Owner, "DELETE /v2/images/{active}", 204),
         new("delete queued", Owner, "DELETE /v2/images/{queued}", 204),
@@ -325,7 +339,7 @@ internal static class ErrorTable
         {
             "GET /v2/nosuch", "GET /v2/", "GET /v2/versions", "GET /v2/images/", "GET /v2/Images", "GET /v2/images/{queued}/", "GET /v2/images/{queued}/nosuch",
             "PUT /v2/images/{queued}/stage", "POST /v2/images/{queued}/import", "GET /v2/images/{queued}/tasks", "GET /v2/tasks", "GET /v2/cache",
-            "POST /v2/images/{queued}/actions/deactivate", "GET /v2/images/{queued}/locations", "GET /v2/metadefs/namespaces",
+            "POST /v2/images/{queued}/actions/nosuch", "GET /v2/images/{queued}/locations", "GET /v2/metadefs/namespaces",
             "GET /v2/info/stores/detail", "DELETE /v2/stores/files/{queued}", "GET /v2/schemas/task", "GET /v2/images/{queued}/members/", "GET /v2//images",
         }.Select(r => new Case($"not there: {r}", Owner, r, 404) { Says = "The resource could not be found." }),
         new("unknown path as nobody", Nobody, "GET /v2/nosuch", 401),

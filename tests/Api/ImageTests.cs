@@ -162,7 +162,7 @@ public sealed class ImageTests(Gateway gateway)
         Assert.Equal("image", image.GetProperty("name").GetString());
         Assert.Equal(
             "id name status visibility protected os_hidden checksum os_hash_algo os_hash_value owner size virtual_size container_format disk_format "
-            + "created_at updated_at tags direct_url min_ram min_disk self file stores schema locations kernel_id ramdisk_id instance_uuid architecture "
+            + "created_at updated_at tags direct_url min_ram min_disk self file schema locations kernel_id ramdisk_id instance_uuid architecture "
             + "os_distro os_version description cinder_encryption_key_id cinder_encryption_key_deletion_policy",
             string.Join(' ', properties.EnumerateObject().Select(p => p.Name)));
         Assert.Equal("""["null","string"]""", properties.GetProperty("name").GetProperty("type").GetRawText());

@@ -33,6 +33,8 @@ public sealed class PolicyTests
         { PolicyAction.UploadImage,       [All, "spcu", "",     "",        "",        "",       "",       "",       ""] },
         { PolicyAction.PublicizeImage,    [All, "",     "",     "",        "",        "",       "",       "",       ""] },
         { PolicyAction.CommunitizeImage,  [All, "spcu", "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.Deactivate,        [All, "spcu", "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.Reactivate,        [All, "spcu", "",     "",        "",        "",       "",       "",       ""] },
         { PolicyAction.AddMember,         [All, "spcu", "",     "",        "",        "",       "",       "",       ""] },
         { PolicyAction.DeleteMember,      [All, "spcu", "",     "",        "",        "",       "",       "",       ""] },
         { PolicyAction.GetMember,         [All, "spcu", "spcu", "s",       "s",       "",       "",       "",       ""] },

@@ -5,6 +5,7 @@ internal sealed class V2Routes(
     ImageHandlers images,
     UploadHandler upload,
     DownloadHandler download,
+    ActionHandlers actions,
     TagHandlers tags,
     MemberHandlers members,
     SchemaHandlers schemas,
@@ -21,6 +22,9 @@ internal sealed class V2Routes(
 
         new("GET", "images/{image}/file", BodyRule.Refused, download.HandleAsync),
         new("PUT", "images/{image}/file", BodyRule.Data, upload.HandleAsync),
+
+        new("POST", "images/{image}/actions/deactivate", BodyRule.Refused, actions.DeactivateAsync),
+        new("POST", "images/{image}/actions/reactivate", BodyRule.Refused, actions.ReactivateAsync),
 
         new("PUT", "images/{image}/tags/{tag}", BodyRule.Refused, tags.AddAsync),
         new("DELETE", "images/{image}/tags/{tag}", BodyRule.Refused, tags.RemoveAsync),

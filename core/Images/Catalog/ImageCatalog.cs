@@ -95,6 +95,7 @@ public sealed class ImageCatalog
     public Task<Image> UpdateAsync(Caller caller, string id, IReadOnlyList<ImageEdit> edits, CancellationToken cancellationToken) => ChangeAsync(
         caller,
         id,
+        PolicyAction.ModifyImage,
         before =>
         {
             var after = edits.Aggregate(before, (image, edit) => Apply(caller, image, edit));
@@ -123,10 +124,19 @@ public sealed class ImageCatalog
         await deletion.DeleteAsync(image.Id, cancellationToken);
     }
 
+    /// <summary>Closes the data of an active image to all but administrators; nothing happens when it is closed.</summary>
+    public Task DeactivateAsync(Caller caller, string id, CancellationToken cancellationToken) =>
+        SwitchAsync(caller, id, PolicyAction.Deactivate, ImageStatus.Active, ImageStatus.Deactivated, cancellationToken);
+
+    /// <summary>Opens the data of a deactivated image again; nothing happens when it is open.</summary>
+    public Task ReactivateAsync(Caller caller, string id, CancellationToken cancellationToken) =>
+        SwitchAsync(caller, id, PolicyAction.Reactivate, ImageStatus.Deactivated, ImageStatus.Active, cancellationToken);
+
     /// <summary>Adds a tag; nothing happens when it is there.</summary>
     public Task AddTagAsync(Caller caller, string id, string tag, CancellationToken cancellationToken) => ChangeAsync(
         caller,
         id,
+        PolicyAction.ModifyImage,
         image => image.Tags.Contains(tag, StringComparer.Ordinal) ? image : SetTags(image, [.. image.Tags, tag]),
         cancellationToken);
 
@@ -134,17 +144,30 @@ public sealed class ImageCatalog
     public Task RemoveTagAsync(Caller caller, string id, string tag, CancellationToken cancellationToken) => ChangeAsync(
         caller,
         id,
+        PolicyAction.ModifyImage,
         image => image.Tags.Contains(tag, StringComparer.Ordinal)
             ? image with { Tags = [.. image.Tags.Where(t => t != tag)] }
             : throw new ImageException(ImageError.NotFound, "The resource could not be found."),
         cancellationToken);
 
     /// <summary>Saves what a change makes of an image, on top of what others change at the same time; nothing when it returns the very same record.</summary>
-    private async Task<Image> ChangeAsync(Caller caller, string id, Func<Image, Image> change, CancellationToken cancellationToken)
+    private Task<Image> SwitchAsync(
+        Caller caller, string id, PolicyAction action, ImageStatus from, ImageStatus to, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            caller,
+            id,
+            action,
+            image => image.Status == to ? image
+                : image.Status == from ? image with { Status = to }
+                : throw new ImageException(
+                    ImageError.Forbidden, $"Not allowed to {PolicyRules.RuleName(action)} image in status '{WireNames.Of(image.Status)}'"),
+            cancellationToken);
+
+    private async Task<Image> ChangeAsync(Caller caller, string id, PolicyAction action, Func<Image, Image> change, CancellationToken cancellationToken)
     {
         for (var attempt = 0; attempt < MostAttempts; attempt++)
         {
-            var before = await access.FindForAsync(caller, id, PolicyAction.ModifyImage, cancellationToken);
+            var before = await access.FindForAsync(caller, id, action, cancellationToken);
             var after = change(before);
             if (ReferenceEquals(after, before))
             {

@@ -30,6 +30,12 @@ public enum PolicyAction
     /// <summary>Make an image visible to the community.</summary>
     CommunitizeImage,
 
+    /// <summary>Close an image's data to all but administrators.</summary>
+    Deactivate,
+
+    /// <summary>Open it again.</summary>
+    Reactivate,
+
     /// <summary>Share an image.</summary>
     AddMember,
 

@@ -40,6 +40,8 @@ internal static class PolicyDefaults
         Of(PolicyAction.UploadImage, OwningMember, "Write an image's data"),
         Of(PolicyAction.PublicizeImage, "role:admin", "Make an image public"),
         Of(PolicyAction.CommunitizeImage, OwningMember, "Make an image visible to the community"),
+        Of(PolicyAction.Deactivate, OwningMember, "Close an image's data to all but administrators"),
+        Of(PolicyAction.Reactivate, OwningMember, "Open the data of a deactivated image again"),
         Of(PolicyAction.AddMember, OwningMember, "Share an image"),
         Of(PolicyAction.DeleteMember, OwningMember, "End a share"),
         Of(PolicyAction.GetMember, $"role:admin or (role:reader and ({Owns} or {IsMember}))", "See with whom an image is shared, one by one"),
@@ -50,7 +52,7 @@ internal static class PolicyDefaults
     /// <summary>Glance's rules for what this gateway does not do: an operator's file may hold them, they decide nothing.</summary>
     public static IReadOnlySet<string> Elsewhere { get; } = new HashSet<string>(StringComparer.Ordinal)
     {
-        "download_from_store", "deactivate", "reactivate", "copy_image", "copy_from",
+        "download_from_store", "copy_image", "copy_from",
         "get_image_location", "set_image_location", "delete_image_location", "add_image_location", "fetch_image_location",
         "manage_image_cache", "cache_image", "cache_list", "cache_delete", "cache_clean", "cache_prune", "list_cached_nodes",
         "stores_info_detail", "tasks_api_access", "get_task", "get_tasks", "add_task", "modify_task",
