@@ -81,6 +81,7 @@ public sealed class PolicyExplainTests
                 await CheckAsync(PolicyAction.GetImage, world.FindAsync(image, caller));
                 await CheckAsync(PolicyAction.DownloadImage, world.Images.Downloads.OpenAsync(caller, image.Id, Token));
                 await CheckAsync(PolicyAction.ModifyImage, world.EditAsync(image, caller, ImageWorld.Replace("name", "n")));
+                await CheckAsync(PolicyAction.Deactivate, world.Images.Catalog.DeactivateAsync(caller, image.Id, Token));
                 await CheckAsync(PolicyAction.GetMembers, world.Images.Members.ListAsync(caller, image.Id, Token));
 
                 async Task CheckAsync(PolicyAction action, Task call)

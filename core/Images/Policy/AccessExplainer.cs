@@ -84,6 +84,8 @@ public sealed class AccessExplainer(PolicySet policy)
     {
         PolicyAction.DownloadImage when image.Status == ImageStatus.Deactivated && !caller.IsAdmin =>
             (ImageError.Forbidden, "the image is deactivated: its data is for administrators only"),
+        PolicyAction.Deactivate or PolicyAction.Reactivate when image.Status is not (ImageStatus.Active or ImageStatus.Deactivated) =>
+            (ImageError.Forbidden, $"the image is {WireNames.Of(image.Status)}: only active and deactivated ones can be switched"),
         PolicyAction.DeleteImage when image.Protected => (ImageError.Forbidden, "the image is protected"),
         PolicyAction.GetMember when image.Visibility != ImageVisibility.Shared => (ImageError.NotFound, NotShared),
         PolicyAction.AddMember or PolicyAction.DeleteMember when image.Visibility != ImageVisibility.Shared => (ImageError.Forbidden, NotShared),

@@ -39,6 +39,9 @@ public sealed class BadConfigurationTests : IDisposable
     [InlineData("limits: { stall_timeout: 300 }", 1, "limits.stall_timeout", "such as 500ms, 30s, 5m or 1h")]
     [InlineData("limits: { lease: 999ms }", 1, "limits.lease", "from 1s to")]
     [InlineData("log: { level: loud }", 1, "log.level", "one of trace, debug, information")]
+    [InlineData("policy: policy.yaml", 1, "policy", "expected keys below it, such as 'file: /etc/glance-gateway/policy.yaml'")]
+    [InlineData("policy: {}", 1, "policy.file", "name the file of rules")]
+    [InlineData("policy:\n  file: policy.yaml", 2, "policy.file", "expected an absolute path")]
     // Stores.
     [InlineData("stores: {}", 1, "stores", "there is no store below it")]
     [InlineData("stores: [fast]", 1, "stores", "expected keys below it")]
