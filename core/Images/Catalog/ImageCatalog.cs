@@ -150,7 +150,6 @@ public sealed class ImageCatalog
             : throw new ImageException(ImageError.NotFound, "The resource could not be found."),
         cancellationToken);
 
-    /// <summary>Saves what a change makes of an image, on top of what others change at the same time; nothing when it returns the very same record.</summary>
     private Task<Image> SwitchAsync(
         Caller caller, string id, PolicyAction action, ImageStatus from, ImageStatus to, CancellationToken cancellationToken) =>
         ChangeAsync(
@@ -163,6 +162,7 @@ public sealed class ImageCatalog
                     ImageError.Forbidden, $"Not allowed to {PolicyRules.RuleName(action)} image in status '{WireNames.Of(image.Status)}'"),
             cancellationToken);
 
+    /// <summary>Saves what a change makes of an image, on top of what others change at the same time; nothing when it returns the very same record.</summary>
     private async Task<Image> ChangeAsync(Caller caller, string id, PolicyAction action, Func<Image, Image> change, CancellationToken cancellationToken)
     {
         for (var attempt = 0; attempt < MostAttempts; attempt++)
