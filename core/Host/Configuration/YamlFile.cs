@@ -19,19 +19,28 @@ internal static class YamlFile
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>The root mapping; null after a problem that leaves nothing to bind.</summary>
-    public static MappingNode? Read(string path, List<ConfigurationProblem> problems)
-    {
-        if (ReadText(path, problems) is not { } text)
-        {
-            return null;
-        }
+    private const string EmptyConfiguration = "the file is empty; 'glance-gateway config sample' prints one to start from";
+    private const string FormOfConfiguration = "expected keys and values, such as 'listen: 127.0.0.1:9292'; 'glance-gateway config sample' shows all of them";
+    private const string AbsentConfiguration = "there is no such file; give an existing one with --config, or write one with 'glance-gateway config sample'";
 
-        return Parse(path, text, problems);
-    }
+    /// <summary>The root mapping; null after a problem that leaves nothing to bind.</summary>
+    public static MappingNode? Read(string path, List<ConfigurationProblem> problems) =>
+        ReadText(path, AbsentConfiguration, problems) is { } text ? Parse(path, text, problems) : null;
+
+    /// <summary>Reads a file other than the configuration.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="form">What it holds, for messages.</param>
+    /// <param name="problems">Where problems go.</param>
+    public static MappingNode? Read(string path, string form, List<ConfigurationProblem> problems) =>
+        ReadText(path, "there is no such file", problems) is { } text
+            ? Parse(path, text, $"the file is empty; expected {form}", $"expected {form}", problems)
+            : null;
 
     /// <summary>Reads text as if it were the content of a file named <paramref name="path"/>.</summary>
-    public static MappingNode? Parse(string path, string text, List<ConfigurationProblem> problems)
+    public static MappingNode? Parse(string path, string text, List<ConfigurationProblem> problems) =>
+        Parse(path, text, EmptyConfiguration, FormOfConfiguration, problems);
+
+    private static MappingNode? Parse(string path, string text, string ifEmpty, string ifNoMapping, List<ConfigurationProblem> problems)
     {
         var parser = new Parser(new StringReader(text));
         try
@@ -39,7 +48,7 @@ internal static class YamlFile
             parser.Consume<StreamStart>();
             if (parser.Accept<StreamEnd>(out _))
             {
-                problems.Add(new(path, null, "the file is empty; 'glance-gateway config sample' prints one to start from"));
+                problems.Add(new(path, null, ifEmpty));
                 return null;
             }
 
@@ -56,10 +65,10 @@ internal static class YamlFile
                 case MappingNode mapping:
                     return mapping;
                 case ScalarNode { Form: ScalarForm.Absent }:
-                    problems.Add(new(path, null, "the file is empty; 'glance-gateway config sample' prints one to start from"));
+                    problems.Add(new(path, null, ifEmpty));
                     return null;
                 default:
-                    problems.Add(new(node.Origin, null, "expected keys and values, such as 'listen: 127.0.0.1:9292'; 'glance-gateway config sample' shows all of them"));
+                    problems.Add(new(node.Origin, null, ifNoMapping));
                     return null;
             }
         }
@@ -85,13 +94,13 @@ internal static class YamlFile
         }
     }
 
-    private static string? ReadText(string path, List<ConfigurationProblem> problems)
+    private static string? ReadText(string path, string ifAbsent, List<ConfigurationProblem> problems)
     {
         try
         {
             if (Directory.Exists(path))
             {
-                problems.Add(new(path, null, "this is a directory; give the path of the configuration file"));
+                problems.Add(new(path, null, "this is a directory; give the path of a file"));
                 return null;
             }
 
@@ -100,7 +109,7 @@ internal static class YamlFile
             var length = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
             if (length > LargestFile)
             {
-                problems.Add(new(path, null, "the file is larger than 1 MiB; this is not a configuration file"));
+                problems.Add(new(path, null, "the file is larger than 1 MiB; this cannot be meant"));
                 return null;
             }
 
@@ -113,7 +122,7 @@ internal static class YamlFile
         }
         catch (Exception fault) when (fault is FileNotFoundException or DirectoryNotFoundException)
         {
-            problems.Add(new(path, null, "there is no such file; give an existing one with --config, or write one with 'glance-gateway config sample'"));
+            problems.Add(new(path, null, ifAbsent));
         }
         catch (Exception fault) when (fault is UnauthorizedAccessException or IOException)
         {

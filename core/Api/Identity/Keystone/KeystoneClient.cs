@@ -1,0 +1,135 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using GlanceGateway.Images;
+using Microsoft.Extensions.Logging;
+
+namespace GlanceGateway.Api;
+
+/// <summary>Asks Keystone whose a token is (<c>GET /v3/auth/tokens</c>). Every question ends within the time-out.</summary>
+internal sealed class KeystoneClient : IDisposable
+{
+    /// <summary>As many questions at a time; more wait. A common Keystone has some tens of workers.</summary>
+    private const int MostConnections = 32;
+
+    /// <summary>The answer about a token without its catalogue has about a kibibyte.</summary>
+    private const int LargestAnswer = 1 << 20;
+
+    private readonly HttpClient http;
+    private readonly Uri tokens;
+    private readonly KeystoneOptions options;
+    private readonly TimeProvider time;
+    private readonly ILogger logger;
+    private readonly ServiceSession session;
+    private readonly ReachState reach;
+
+    public KeystoneClient(KeystoneOptions options, TimeProvider time, ILogger logger)
+    {
+        (this.options, this.time, this.logger) = (options, time, logger);
+        http = new HttpClient(Handler(options)) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = LargestAnswer };
+        var root = options.AuthUrl.AbsoluteUri.TrimEnd('/');
+        tokens = new Uri($"{root}{(root.EndsWith("/v3", StringComparison.Ordinal) ? "" : "/v3")}/auth/tokens?nocatalog");
+        session = new ServiceSession(http, tokens, options, time, logger);
+        reach = new ReachState(options.AuthUrl, logger);
+    }
+
+    /// <summary>What a token stands for.</summary>
+    /// <param name="token">The token: visible ASCII.</param>
+    /// <param name="allowExpired">Whether one that has expired will do.</param>
+    /// <returns>Null for a token that is not valid.</returns>
+    /// <exception cref="KeystoneFault">Keystone does not say.</exception>
+    public async Task<TokenFacts?> CheckAsync(string token, bool allowExpired)
+    {
+        using var visit = reach.Enter();
+        using var limit = new CancellationTokenSource(options.Timeout, time);
+        try
+        {
+            var facts = await CheckAsync(token, allowExpired, limit.Token);
+            visit.Succeeded();
+            return facts;
+        }
+        catch (OperationCanceledException e) when (limit.IsCancellationRequested)
+        {
+            var fault = new KeystoneFault($"no answer within {options.Timeout.TotalSeconds:0.#} s", isDown: true, e);
+            visit.Failed(fault);
+            throw fault;
+        }
+        catch (KeystoneFault fault)
+        {
+            visit.Failed(fault);
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        session.Dispose();
+        http.Dispose();
+    }
+
+    private async Task<TokenFacts?> CheckAsync(string token, bool allowExpired, CancellationToken cancellationToken)
+    {
+        for (var mayRenew = true; ; mayRenew = false)
+        {
+            var own = await session.GetAsync(cancellationToken);
+            using var response = await AskAsync(token, own, allowExpired, cancellationToken);
+            switch (response.StatusCode)
+            {
+                case HttpStatusCode.OK:
+                    return Facts(await KeystoneFault.ReadAsync(response, cancellationToken));
+                case HttpStatusCode.NotFound:
+                    return null;
+                case HttpStatusCode.Unauthorized when mayRenew:
+                    session.Drop(own);
+                    continue;
+                case HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden:
+                    Log.CheckingRefused(logger, options.AuthUrl, options.Credential.ToString(), (int)response.StatusCode);
+                    throw new KeystoneFault("it does not let the gateway check tokens", isDown: false);
+                default:
+                    throw KeystoneFault.Unexpected(response);
+            }
+        }
+    }
+
+    private Task<HttpResponseMessage> AskAsync(string token, string own, bool allowExpired, CancellationToken cancellationToken) =>
+        KeystoneFault.GuardAsync(async () =>
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, allowExpired ? new Uri($"{tokens}&allow_expired=1") : tokens);
+            request.Headers.TryAddWithoutValidation("X-Auth-Token", own);
+            request.Headers.TryAddWithoutValidation("X-Subject-Token", token);
+            // Without it Keystone knows no token that has access rules: the asker might not keep to them.
+            request.Headers.TryAddWithoutValidation("OpenStack-Identity-Access-Rules", "1.0");
+            return await http.SendAsync(request, cancellationToken);
+        });
+
+    private static TokenFacts Facts(TokenBody token) => new(
+        new Caller(token.Project?.Id, token.User?.Id, (token.Roles ?? []).Select(r => r.Name ?? ""))
+        {
+            DomainId = token.Domain?.Id,
+            IsSystemScoped = token.System is not null,
+        },
+        token.ExpiresAt!.Value,
+        token.ApplicationCredential?.AccessRules is { } rules ? new AccessRules(rules) : null);
+
+    private static SocketsHttpHandler Handler(KeystoneOptions options)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            // Tokens go to the configured address and nowhere else, whatever proxy the environment names or redirect comes.
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ActivityHeadersPropagator = null,
+            MaxConnectionsPerServer = MostConnections,
+            ConnectTimeout = options.Timeout,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(2),
+        };
+        if (options.Authorities is { } authorities)
+        {
+            var chain = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            chain.CustomTrustStore.AddRange(authorities);
+            handler.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = chain };
+        }
+        return handler;
+    }
+}

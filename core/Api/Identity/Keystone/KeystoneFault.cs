@@ -1,0 +1,58 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace GlanceGateway.Api;
+
+/// <summary>Keystone has not said whether a token is valid. The text is for the log and holds no token.</summary>
+/// <param name="reason">Why.</param>
+/// <param name="isDown">Whether it looks as if nobody would get an answer.</param>
+internal sealed class KeystoneFault(string reason, bool isDown, Exception? innerException = null) : Exception(reason, innerException)
+{
+    public bool IsDown { get; } = isDown;
+
+    /// <summary>An answer that means nothing to the gateway.</summary>
+    public static KeystoneFault Unexpected(HttpResponseMessage response) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"it answers with status {(int)response.StatusCode}"), isDown: (int)response.StatusCode is 502 or 503 or 504);
+
+    /// <summary>Sends; what goes wrong on the way becomes a fault.</summary>
+    public static async Task<HttpResponseMessage> GuardAsync(Func<Task<HttpResponseMessage>> send)
+    {
+        try
+        {
+            return await send();
+        }
+        catch (HttpRequestException e) when (e.HttpRequestError is HttpRequestError.ResponseEnded or HttpRequestError.Unknown)
+        {
+            // A Keystone that restarts cuts the connections that were kept: once more, over another.
+        }
+        catch (HttpRequestException e)
+        {
+            throw Of(e);
+        }
+        try
+        {
+            return await send();
+        }
+        catch (HttpRequestException e)
+        {
+            throw Of(e);
+        }
+    }
+
+    /// <summary>The token in an answer; it has an expiry.</summary>
+    public static async Task<TokenBody> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var answer = JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(cancellationToken), KeystoneJson.Default.TokenAnswer);
+            return answer is { Token: { ExpiresAt: not null } token } ? token : throw new KeystoneFault("its answer holds no token with an expiry", isDown: false);
+        }
+        catch (JsonException e)
+        {
+            throw new KeystoneFault("its answer is not the JSON of a token", isDown: false, e);
+        }
+    }
+
+    private static KeystoneFault Of(HttpRequestException e) =>
+        new(e.InnerException is { } inner ? $"{e.Message} ({inner.Message})" : e.Message, isDown: true, e);
+}
