@@ -67,7 +67,7 @@ internal static class ConfigurationChecks
         }
 
         if (identity.Mode == IdentityMode.Keystone && configuration.File is { } file && File.Exists(file)
-            && (File.GetUnixFileMode(file) & UnixFileMode.OtherRead) != 0
+            && File.GetUnixFileMode(file).HasFlag(UnixFileMode.OtherRead)
             && (log.PlaceOf("identity.password").StartsWith($"{file} line ", StringComparison.Ordinal)
                 || log.PlaceOf("identity.application_credential_secret").StartsWith($"{file} line ", StringComparison.Ordinal)))
         {

@@ -93,7 +93,7 @@ internal sealed class IdentityBinder(BindingLog log)
                     : "the gateway needs a user of its own to check tokens; give username, password and project_name, or application_credential_id and its secret");
         }
 
-        return url is null || (user ?? application) is not { } credential
+        return url is null || ((KeystoneCredential?)user ?? application) is not { } credential
             ? null
             : new KeystoneOptions
             {
@@ -106,7 +106,7 @@ internal sealed class IdentityBinder(BindingLog log)
             };
     }
 
-    private KeystoneCredential? BindUser(Section section, bool isUsed)
+    private PasswordCredential? BindUser(Section section, bool isUsed)
     {
         var user = section.Text("username", "the name of a user");
         var password = BindSecret(section, "password", "password_file", isUsed && section.Has("username"));
@@ -122,7 +122,7 @@ internal sealed class IdentityBinder(BindingLog log)
         return password is null || project is null ? null : new PasswordCredential(user, userDomain, password, project, projectDomain);
     }
 
-    private KeystoneCredential? BindApplication(Section section, bool isUsed)
+    private ApplicationCredential? BindApplication(Section section, bool isUsed)
     {
         var id = section.Text("application_credential_id", "the id of an application credential");
         var secret = BindSecret(section, "application_credential_secret", "application_credential_secret_file", isUsed && section.Has("application_credential_id"));
@@ -164,7 +164,7 @@ internal sealed class IdentityBinder(BindingLog log)
                 return null;
             }
 
-            if ((File.GetUnixFileMode(path) & UnixFileMode.OtherRead) != 0)
+            if (File.GetUnixFileMode(path).HasFlag(UnixFileMode.OtherRead))
             {
                 log.Warn($"every local user can read the secret in {path} ({key}); 'chmod o= {path}' ends that");
             }

@@ -107,6 +107,6 @@ internal static class TokenFile
             return false;
         }
 
-        return File.Exists(path) && (mode & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite)) != 0;
+        return File.Exists(path) && (mode.HasFlag(UnixFileMode.OtherRead) || mode.HasFlag(UnixFileMode.OtherWrite));
     }
 }

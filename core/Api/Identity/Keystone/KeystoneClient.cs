@@ -76,7 +76,8 @@ internal sealed class KeystoneClient : IDisposable
             switch (response.StatusCode)
             {
                 case HttpStatusCode.OK:
-                    return Facts(await KeystoneFault.ReadAsync(response, cancellationToken));
+                    var (facts, expiresAt) = await KeystoneFault.ReadAsync(response, cancellationToken);
+                    return Facts(facts, expiresAt);
                 case HttpStatusCode.NotFound:
                     return null;
                 case HttpStatusCode.Unauthorized when mayRenew:
@@ -102,13 +103,13 @@ internal sealed class KeystoneClient : IDisposable
             return await http.SendAsync(request, cancellationToken);
         });
 
-    private static TokenFacts Facts(TokenBody token) => new(
+    private static TokenFacts Facts(TokenBody token, DateTimeOffset expiresAt) => new(
         new Caller(token.Project?.Id, token.User?.Id, (token.Roles ?? []).Select(r => r.Name ?? ""))
         {
             DomainId = token.Domain?.Id,
             IsSystemScoped = token.System is not null,
         },
-        token.ExpiresAt!.Value,
+        expiresAt,
         token.ApplicationCredential?.AccessRules is { } rules ? new AccessRules(rules) : null);
 
     private static SocketsHttpHandler Handler(KeystoneOptions options)

@@ -39,13 +39,17 @@ internal sealed class KeystoneFault(string reason, bool isDown, Exception? inner
         }
     }
 
-    /// <summary>The token in an answer; it has an expiry.</summary>
-    public static async Task<TokenBody> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    /// <summary>The token in an answer, and its expiry.</summary>
+    public static async Task<(TokenBody Token, DateTimeOffset ExpiresAt)> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         try
         {
             var answer = JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(cancellationToken), KeystoneJson.Default.TokenAnswer);
-            return answer is { Token: { ExpiresAt: not null } token } ? token : throw new KeystoneFault("its answer holds no token with an expiry", isDown: false);
+            // A token of an application credential that ends itself is issued with a time without zone: UTC as well.
+            return answer is { Token: { } token }
+                && DateTimeOffset.TryParse(token.ExpiresAt, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var expiresAt)
+                    ? (token, expiresAt)
+                    : throw new KeystoneFault("its answer holds no token with an expiry", isDown: false);
         }
         catch (JsonException e)
         {

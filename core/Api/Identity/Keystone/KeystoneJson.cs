@@ -31,7 +31,7 @@ internal sealed record KeystoneName(string? Id, string? Name);
 internal sealed record TokenAnswer(TokenBody? Token);
 
 internal sealed record TokenBody(
-    DateTimeOffset? ExpiresAt,
+    string? ExpiresAt,
     KeystoneName? User,
     KeystoneName? Project,
     KeystoneName? Domain,

@@ -62,10 +62,10 @@ internal sealed class ServiceSession(HttpClient http, Uri tokens, KeystoneOption
         }
         if (response.StatusCode != HttpStatusCode.Created || !response.Headers.TryGetValues("X-Subject-Token", out var issued))
             throw KeystoneFault.Unexpected(response);
-        var body = await KeystoneFault.ReadAsync(response, cancellationToken);
+        var (_, expiresAt) = await KeystoneFault.ReadAsync(response, cancellationToken);
         Log.LoggedIn(logger, options.AuthUrl, options.Credential.ToString());
         var now = time.GetUtcNow();
-        var life = body.ExpiresAt!.Value - now;
+        var life = expiresAt - now;
         // A minute before its end, or earlier by a quarter where tokens live only minutes: a check that is under way should not lose it.
         return new(issued.First(), now + life - TimeSpan.FromTicks(Math.Min(TimeSpan.TicksPerMinute, life.Ticks / 4)));
     }
