@@ -1,6 +1,4 @@
 using System.Net;
-using System.Net.Security;
-using System.Security.Cryptography.X509Certificates;
 using GlanceGateway.Images;
 using Microsoft.Extensions.Logging;
 
@@ -9,13 +7,7 @@ namespace GlanceGateway.Api;
 /// <summary>Asks Keystone whose a token is (<c>GET /v3/auth/tokens</c>). Every question ends within the time-out.</summary>
 internal sealed class KeystoneClient : IDisposable
 {
-    /// <summary>As many questions at a time; more wait. A common Keystone has some tens of workers.</summary>
-    private const int MostConnections = 32;
-
-    /// <summary>The answer about a token without its catalogue has about a kibibyte.</summary>
-    private const int LargestAnswer = 1 << 20;
-
-    private readonly HttpClient http;
+    private readonly KeystoneHttp http;
     private readonly Uri tokens;
     private readonly KeystoneOptions options;
     private readonly TimeProvider time;
@@ -26,7 +18,7 @@ internal sealed class KeystoneClient : IDisposable
     public KeystoneClient(KeystoneOptions options, TimeProvider time, ILogger logger)
     {
         (this.options, this.time, this.logger) = (options, time, logger);
-        http = new HttpClient(Handler(options)) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = LargestAnswer };
+        http = new KeystoneHttp(options);
         var root = options.AuthUrl.AbsoluteUri.TrimEnd('/');
         tokens = new Uri($"{root}{(root.EndsWith("/v3", StringComparison.Ordinal) ? "" : "/v3")}/auth/tokens?nocatalog");
         session = new ServiceSession(http, tokens, options, time, logger);
@@ -93,15 +85,18 @@ internal sealed class KeystoneClient : IDisposable
     }
 
     private Task<HttpResponseMessage> AskAsync(string token, string own, bool allowExpired, CancellationToken cancellationToken) =>
-        KeystoneFault.GuardAsync(async () =>
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Get, allowExpired ? new Uri($"{tokens}&allow_expired=1") : tokens);
-            request.Headers.TryAddWithoutValidation("X-Auth-Token", own);
-            request.Headers.TryAddWithoutValidation("X-Subject-Token", token);
-            // Without it Keystone knows no token that has access rules: the asker might not keep to them.
-            request.Headers.TryAddWithoutValidation("OpenStack-Identity-Access-Rules", "1.0");
-            return await http.SendAsync(request, cancellationToken);
-        });
+        http.SendAsync(
+            () => new HttpRequestMessage(HttpMethod.Get, allowExpired ? new Uri($"{tokens}&allow_expired=1") : tokens)
+            {
+                Headers =
+                {
+                    { "X-Auth-Token", own },
+                    { "X-Subject-Token", token },
+                    // Without it Keystone knows no token that has access rules: the asker might not keep to them.
+                    { "OpenStack-Identity-Access-Rules", "1.0" },
+                },
+            },
+            cancellationToken);
 
     private static TokenFacts Facts(TokenBody token, DateTimeOffset expiresAt) => new(
         new Caller(token.Project?.Id, token.User?.Id, (token.Roles ?? []).Select(r => r.Name ?? ""))
@@ -111,26 +106,4 @@ internal sealed class KeystoneClient : IDisposable
         },
         expiresAt,
         token.ApplicationCredential?.AccessRules is { } rules ? new AccessRules(rules) : null);
-
-    private static SocketsHttpHandler Handler(KeystoneOptions options)
-    {
-        var handler = new SocketsHttpHandler
-        {
-            // Tokens go to the configured address and nowhere else, whatever proxy the environment names or redirect comes.
-            UseProxy = false,
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            ActivityHeadersPropagator = null,
-            MaxConnectionsPerServer = MostConnections,
-            ConnectTimeout = options.Timeout,
-            PooledConnectionLifetime = TimeSpan.FromMinutes(2),
-        };
-        if (options.Authorities is { } authorities)
-        {
-            var chain = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            chain.CustomTrustStore.AddRange(authorities);
-            handler.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = chain };
-        }
-        return handler;
-    }
 }

@@ -14,31 +14,6 @@ internal sealed class KeystoneFault(string reason, bool isDown, Exception? inner
     public static KeystoneFault Unexpected(HttpResponseMessage response) =>
         new(string.Create(CultureInfo.InvariantCulture, $"it answers with status {(int)response.StatusCode}"), isDown: (int)response.StatusCode is 502 or 503 or 504);
 
-    /// <summary>Sends; what goes wrong on the way becomes a fault.</summary>
-    public static async Task<HttpResponseMessage> GuardAsync(Func<Task<HttpResponseMessage>> send)
-    {
-        try
-        {
-            return await send();
-        }
-        catch (HttpRequestException e) when (e.HttpRequestError is HttpRequestError.ResponseEnded or HttpRequestError.Unknown)
-        {
-            // A Keystone that restarts cuts the connections that were kept: once more, over another.
-        }
-        catch (HttpRequestException e)
-        {
-            throw Of(e);
-        }
-        try
-        {
-            return await send();
-        }
-        catch (HttpRequestException e)
-        {
-            throw Of(e);
-        }
-    }
-
     /// <summary>The token in an answer, and its expiry.</summary>
     public static async Task<(TokenBody Token, DateTimeOffset ExpiresAt)> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
@@ -56,7 +31,4 @@ internal sealed class KeystoneFault(string reason, bool isDown, Exception? inner
             throw new KeystoneFault("its answer is not the JSON of a token", isDown: false, e);
         }
     }
-
-    private static KeystoneFault Of(HttpRequestException e) =>
-        new(e.InnerException is { } inner ? $"{e.Message} ({inner.Message})" : e.Message, isDown: true, e);
 }

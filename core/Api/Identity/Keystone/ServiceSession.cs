@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace GlanceGateway.Api;
 
 /// <summary>The gateway's own token: fetched when needed, replaced before it expires or when Keystone no longer accepts it.</summary>
-internal sealed class ServiceSession(HttpClient http, Uri tokens, KeystoneOptions options, TimeProvider time, ILogger logger) : IDisposable
+internal sealed class ServiceSession(KeystoneHttp http, Uri tokens, KeystoneOptions options, TimeProvider time, ILogger logger) : IDisposable
 {
     /// <summary>Wrong credentials are not tried again at once: Keystone may lock an account after a few failures.</summary>
     private static readonly TimeSpan pauseAfterRefusal = TimeSpan.FromSeconds(10);
@@ -49,11 +49,9 @@ internal sealed class ServiceSession(HttpClient http, Uri tokens, KeystoneOption
     {
         // As bytes, so that the length is known: below uwsgi a chunked body arrives empty.
         var login = JsonSerializer.SerializeToUtf8Bytes(options.Credential.Request(), KeystoneJson.Default.LoginRequest);
-        using var response = await KeystoneFault.GuardAsync(async () =>
-        {
-            using var content = new ByteArrayContent(login) { Headers = { ContentType = new("application/json") } };
-            return await http.PostAsync(tokens, content, cancellationToken);
-        });
+        using var response = await http.SendAsync(
+            () => new HttpRequestMessage(HttpMethod.Post, tokens) { Content = new ByteArrayContent(login) { Headers = { ContentType = new("application/json") } } },
+            cancellationToken);
         if (response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.NotFound)
         {
             refusedUntil = time.GetUtcNow() + pauseAfterRefusal;
