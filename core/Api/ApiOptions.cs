@@ -10,6 +10,12 @@ public enum IdentityMode
 
     /// <summary>A trusted proxy in front has checked a token and says so in headers.</summary>
     Headers,
+
+    /// <summary>By a token of OpenStack's identity service, which is asked whose it is.</summary>
+    Keystone,
+
+    /// <summary>By a token of a list that the operator keeps.</summary>
+    Tokens,
 }
 
 /// <summary>How the HTTP face behaves. The limits are Glance's.</summary>
@@ -26,6 +32,12 @@ public sealed record ApiOptions
 
     /// <summary>From where identity headers are believed under <see cref="IdentityMode.Headers"/>; nobody by default.</summary>
     public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
+
+    /// <summary>Whom to ask under <see cref="IdentityMode.Keystone"/>; needed then.</summary>
+    public KeystoneOptions? Keystone { get; init; }
+
+    /// <summary>Which tokens there are under <see cref="IdentityMode.Tokens"/>; needed then.</summary>
+    public TokenFileOptions? TokenFile { get; init; }
 
     /// <summary>Images of a page that does not say how many.</summary>
     public int DefaultPageSize { get; init; } = 25;

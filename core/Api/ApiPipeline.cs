@@ -49,6 +49,8 @@ internal sealed class ApiPipeline(ApiOptions options, RequestFrame frame, ICalle
 
         var caller = await callers.IdentifyAsync(http, http.RequestAborted)
             ?? throw new ApiException(401) { Header = callers.Challenge is { } challenge ? ("WWW-Authenticate", challenge) : null };
+        if (caller.IsSystemScoped || caller.DomainId is not null)
+            throw new ApiException(403, "Images belong to projects: use a token of a project, not one of the system or a domain.");
         if (rest is null)
         {
             http.Response.Redirect(baseUrl + "/v2/");

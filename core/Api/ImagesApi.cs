@@ -20,6 +20,8 @@ public static class ImagesApi
         services.TryAddSingleton<ICallerSource>(s => options.Identity switch
         {
             IdentityMode.Headers => new ProxyCallers(options.TrustedProxies, Logger(s)),
+            IdentityMode.Keystone => new KeystoneCallers(options.Keystone ?? throw Missing(nameof(options.Keystone)), s.GetRequiredService<TimeProvider>(), Logger(s)),
+            IdentityMode.Tokens => new TokenFileCallers(options.TokenFile ?? throw Missing(nameof(options.TokenFile)), s.GetRequiredService<TimeProvider>(), Logger(s)),
             _ => new SingleProjectCallers(options.ProjectId),
         });
         services.AddSingleton<ImageHandlers>();
@@ -39,6 +41,8 @@ public static class ImagesApi
     /// <summary>Serves the API on every path that no other endpoint takes: a path without a known version is answered with the version list.</summary>
     public static IEndpointConventionBuilder MapImagesApi(this IEndpointRouteBuilder endpoints) =>
         endpoints.MapFallback("{**path}", endpoints.ServiceProvider.GetRequiredService<ApiPipeline>().RunAsync).WithDisplayName("Images API");
+
+    private static ArgumentException Missing(string option) => new($"The identity mode needs {option}.", nameof(option));
 
     private static ILogger Logger(IServiceProvider services) => services.GetRequiredService<ILoggerFactory>().CreateLogger("GlanceGateway.Api");
 }

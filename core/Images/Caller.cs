@@ -18,6 +18,12 @@ public sealed class Caller
         IsAdmin = Roles.Contains("admin");
     }
 
+    private Caller(Caller caller, FrozenSet<string> serviceRoles)
+    {
+        (ProjectId, UserId, Roles, IsAdmin) = (caller.ProjectId, caller.UserId, caller.Roles, caller.IsAdmin);
+        (DomainId, SystemScope, ServiceRoles) = (caller.DomainId, caller.SystemScope, serviceRoles);
+    }
+
     /// <summary>The project.</summary>
     public string? ProjectId { get; }
 
@@ -33,11 +39,18 @@ public sealed class Caller
     /// <summary>Lower-case role names.</summary>
     public FrozenSet<string> Roles { get; }
 
+    /// <summary>Lower-case roles of the service that passes the caller's request on, proven by a token of its own; empty for none.</summary>
+    public FrozenSet<string> ServiceRoles { get; private init; } = [];
+
     /// <summary>Whether the caller acts on every project's images.</summary>
     public bool IsAdmin { get; }
 
     /// <summary>What the registry lets this caller see.</summary>
     public ImageViewer Viewer => new(ProjectId, IsAdmin);
+
+    /// <summary>The same caller, whose request a service passes on.</summary>
+    /// <param name="service">As whom the service has identified itself.</param>
+    public Caller Through(Caller service) => new(this, service.Roles);
 
     /// <summary>The gateway itself, for its own background work.</summary>
     public static Caller Gateway { get; } = new(null, "glance-gateway", ["admin"]);

@@ -37,10 +37,17 @@ internal static class IdentityHeaders
         }
         if (headers["X-Identity-Status"] != "Confirmed")
             return null;
-        return new(
+        var caller = new Caller(
             First(headers, "X-Project-Id", "X-Tenant-Id", "X-Tenant"),
             First(headers, "X-User-Id", "X-User"),
-            (First(headers, "X-Roles", "X-Role") ?? "").Split(','));
+            (First(headers, "X-Roles", "X-Role") ?? "").Split(','))
+        {
+            DomainId = First(headers, "X-Domain-Id"),
+            IsSystemScoped = headers["OpenStack-System-Scope"].Count > 0,
+        };
+        return headers["X-Service-Identity-Status"] == "Confirmed"
+            ? caller.Through(new(First(headers, "X-Service-Project-Id"), First(headers, "X-Service-User-Id"), (First(headers, "X-Service-Roles") ?? "").Split(',')))
+            : caller;
     }
 
     private static string? First(IHeaderDictionary headers, params ReadOnlySpan<string> names)

@@ -70,6 +70,16 @@ internal sealed class ConfigCommands(CommandTerminal terminal)
         yield return ["data", configuration.DataDirectory];
         yield return ["plugins", string.Join(", ", configuration.PluginDirectories)];
         yield return ["identity.mode", configuration.Identity.Mode.ToString().ToLowerInvariant()];
+        if (configuration.Identity.Keystone is { } keystone)
+        {
+            yield return ["identity.auth_url", $"{keystone.AuthUrl} as {keystone.Credential}"];
+        }
+
+        if (configuration.Identity.Mode == IdentityMode.Tokens)
+        {
+            yield return ["identity.file", configuration.Identity.TokenFile ?? "none"];
+        }
+
         foreach (var store in configuration.Stores)
         {
             yield return [$"stores.{store.Id}", store.IsDefault ? $"{store.Driver} (default)" : store.Driver];

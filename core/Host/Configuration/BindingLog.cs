@@ -17,6 +17,14 @@ internal sealed class BindingLog(string currentDirectory, List<ConfigurationProb
         _unsound.Add(key);
     }
 
+    /// <summary>Reports what another file has brought up.</summary>
+    public void Report(IReadOnlyList<ConfigurationProblem> found) => problems.AddRange(found);
+
+    /// <summary>What works but deserves a look.</summary>
+    public List<string> Warnings { get; } = [];
+
+    public void Warn(string text) => Warnings.Add(text);
+
     public void Know(string key) => KnownKeys.Add(key);
 
     public void Place(string key, string origin) => _places[key] = origin;

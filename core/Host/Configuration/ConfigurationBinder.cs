@@ -20,7 +20,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Listen = section.Read("listen", ValueFormats.EndpointForm, scalar => ValueFormats.TryParseEndpoint(scalar.Value, out var endpoint) ? endpoint : null)
                 ?? new IPEndPoint(IPAddress.Loopback, 9292),
             PluginDirectories = section.Directories("plugins") ?? [Path.Join(environment.ProgramDirectory, "plugins")],
-            Identity = BindIdentity(section.Child("identity", "'mode: none'")),
+            Identity = new IdentityBinder(log).Bind(section.Child("identity", "'mode: none'")),
             InsecureListen = section.Flag("insecure_listen") ?? false,
             Stores = BindStores(section, data),
             Database = BindDatabase(section.Child("database", "'provider: postgresql'")),
@@ -32,25 +32,6 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
         };
         section.Finish();
         return configuration;
-    }
-
-    private static IdentityConfiguration BindIdentity(Section? section)
-    {
-        if (section is null)
-        {
-            return new();
-        }
-
-        var identity = new IdentityConfiguration
-        {
-            Mode = section.Choice("mode", ("none", IdentityMode.None), ("headers", IdentityMode.Headers)) ?? IdentityMode.None,
-            TrustedProxies = [.. (section.List(
-                "trusted_proxies",
-                "addresses or networks, such as [127.0.0.1, 10.0.0.0/8]",
-                scalar => ValueFormats.TryParseNetwork(scalar.Value, out var network) ? (object)network : null) ?? []).Cast<IPNetwork>()],
-        };
-        section.Finish();
-        return identity;
     }
 
     private static DatabaseConfiguration BindDatabase(Section? section)

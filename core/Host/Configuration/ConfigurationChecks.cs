@@ -9,7 +9,7 @@ internal static class ConfigurationChecks
     /// <summary>Reports what does not go together and returns what works but deserves a warning.</summary>
     public static IReadOnlyList<string> Run(GatewayConfiguration configuration, BindingLog log)
     {
-        var warnings = new List<string>();
+        var warnings = new List<string>(log.Warnings);
         CheckListening(configuration, log, warnings);
         CheckIdentity(configuration, log, warnings);
         CheckDatabase(configuration, log);
@@ -58,9 +58,22 @@ internal static class ConfigurationChecks
                 "identity.trusted_proxies",
                 "identity.mode headers needs to know whose headers to believe; name the proxies, such as 'trusted_proxies: [127.0.0.1]'");
         }
-        else if (identity.Mode == IdentityMode.None && identity.TrustedProxies.Count > 0)
+
+        foreach (var (key, _) in IdentityBinder.Keys.Where(entry => entry.Mode != identity.Mode))
         {
-            warnings.Add($"identity.trusted_proxies ({log.PlaceOf("identity.trusted_proxies")}) has no effect with identity.mode none");
+            var place = log.PlaceOf($"identity.{key}");
+            if (place != "default")
+            {
+                warnings.Add($"identity.{key} ({place}) has no effect with identity.mode {identity.Mode.ToString().ToLowerInvariant()}");
+            }
+        }
+
+        if (identity.Mode == IdentityMode.Keystone && configuration.File is { } file && File.Exists(file)
+            && File.GetUnixFileMode(file).HasFlag(UnixFileMode.OtherRead)
+            && (log.PlaceOf("identity.password").StartsWith($"{file} line ", StringComparison.Ordinal)
+                || log.PlaceOf("identity.application_credential_secret").StartsWith($"{file} line ", StringComparison.Ordinal)))
+        {
+            warnings.Add($"every local user can read the password in {file}; 'chmod o= {file}' ends that, or identity.password_file keeps it elsewhere");
         }
     }
 

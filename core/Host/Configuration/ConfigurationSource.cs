@@ -26,7 +26,7 @@ public static class ConfigurationSource
     {
         var problems = new List<ConfigurationProblem>();
         var path = FindFile(file, environment);
-        var root = path is null ? new MappingNode("default") : YamlFile.Read(path, problems);
+        var root = path is null ? new MappingNode("default") : YamlFile.Read(path, YamlUse.Configuration, problems);
         if (root is null)
         {
             throw new ConfigurationException(problems);

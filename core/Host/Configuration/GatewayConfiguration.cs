@@ -1,4 +1,5 @@
 using System.Net;
+using GlanceGateway.Api;
 using Microsoft.Extensions.Logging;
 
 namespace GlanceGateway.Host.Configuration;
@@ -57,6 +58,12 @@ public enum IdentityMode
 
     /// <summary>A trusted proxy has authenticated the caller and says who it is in headers.</summary>
     Headers,
+
+    /// <summary>The caller has a token of OpenStack's identity service.</summary>
+    Keystone,
+
+    /// <summary>The caller has a token of a file.</summary>
+    Tokens,
 }
 
 /// <summary>Who callers are.</summary>
@@ -67,6 +74,12 @@ public sealed record IdentityConfiguration
 
     /// <summary><c>identity.trusted_proxies</c>: whose identity headers are believed; a single address is a network of one.</summary>
     public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
+
+    /// <summary>The identity service; never null with <see cref="IdentityMode.Keystone"/>.</summary>
+    public KeystoneOptions? Keystone { get; init; }
+
+    /// <summary><c>identity.file</c>: the list of tokens; never null with <see cref="IdentityMode.Tokens"/>.</summary>
+    public string? TokenFile { get; init; }
 }
 
 /// <summary>One store.</summary>

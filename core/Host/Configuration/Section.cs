@@ -12,6 +12,9 @@ internal sealed class Section(MappingNode node, string path, BindingLog log)
 
     public bool IsEmpty => !node.Entries.Any();
 
+    /// <summary>Whether a key is there, whatever its value.</summary>
+    public bool Has(string key) => node.Find(key) is not null;
+
     /// <summary>The whole path of a key.</summary>
     public string PathOf(string key) => path.Length == 0 ? key : $"{path}.{key}";
 
@@ -46,6 +49,23 @@ internal sealed class Section(MappingNode node, string path, BindingLog log)
     public IReadOnlyList<string>? Directories(string key) => List(key, "absolute paths, such as [/usr/lib/glance-gateway/plugins]", FullPath);
 
     public IReadOnlyList<string>? Texts(string key, string form) => List(key, form, scalar => scalar.Value.Length > 0 ? scalar.Value : null);
+
+    /// <summary>A secret: what does not fit is reported without it.</summary>
+    public string? Secret(string key, string form, Func<string, bool> fits)
+    {
+        if (FindScalar(key, form) is not { } scalar)
+        {
+            return null;
+        }
+
+        if (fits(scalar.Value))
+        {
+            return scalar.Value;
+        }
+
+        log.Report(scalar.Origin, PathOf(key), $"the value does not fit; expected {form}");
+        return null;
+    }
 
     /// <summary>Reads one value; <paramref name="parse"/> returns null for one that is not of the form.</summary>
     public T? Read<T>(string key, string form, Func<ScalarNode, T?> parse)
@@ -135,6 +155,30 @@ internal sealed class Section(MappingNode node, string path, BindingLog log)
             {
                 log.Report(value.Origin, PathOf(name), $"expected keys below it, such as {example}, but this is {Kind(value)}");
             }
+        }
+    }
+
+    /// <summary>The entries of a list of mappings, each a section; null when it is absent or no list.</summary>
+    public IEnumerable<Section>? Items(string key, string example)
+    {
+        switch (Find(key))
+        {
+            case null:
+                return null;
+            case ListNode list:
+                return list.Items.Select((item, index) =>
+                {
+                    if (item is MappingNode mapping)
+                    {
+                        return new Section(mapping, $"{PathOf(key)}[{index}]", log);
+                    }
+
+                    log.Report(item.Origin, PathOf(key), $"expected entries such as {example}, but this is {Kind(item)}");
+                    return null;
+                }).OfType<Section>();
+            case var other:
+                log.Report(other.Origin, PathOf(key), $"expected a list of entries such as {example}, but this is {Kind(other)}");
+                return null;
         }
     }
 

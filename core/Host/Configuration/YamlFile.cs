@@ -37,15 +37,8 @@ internal static class YamlFile
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>The root mapping; null after a problem that leaves nothing to bind.</summary>
-    public static MappingNode? Read(string path, List<ConfigurationProblem> problems)
-    {
-        if (ReadText(path, YamlUse.Configuration, problems) is not { } text)
-        {
-            return null;
-        }
-
-        return Parse(path, text, YamlUse.Configuration, problems);
-    }
+    public static MappingNode? Read(string path, YamlUse use, List<ConfigurationProblem> problems) =>
+        ReadText(path, use, problems) is { } text ? Parse(path, text, use, problems) : null;
 
     /// <summary>Reads text as if it were the content of a file named <paramref name="path"/>.</summary>
     public static MappingNode? Parse(string path, string text, YamlUse use, List<ConfigurationProblem> problems)

@@ -47,8 +47,16 @@ internal sealed class GatewayServer : IAsyncDisposable
         builder.Services.AddImagesApi(new ApiOptions
         {
             PublicEndpoint = configuration.PublicEndpoint,
-            Identity = configuration.Identity.Mode == Configuration.IdentityMode.Headers ? IdentityMode.Headers : IdentityMode.None,
+            Identity = configuration.Identity.Mode switch
+            {
+                Configuration.IdentityMode.Headers => IdentityMode.Headers,
+                Configuration.IdentityMode.Keystone => IdentityMode.Keystone,
+                Configuration.IdentityMode.Tokens => IdentityMode.Tokens,
+                _ => IdentityMode.None,
+            },
             TrustedProxies = configuration.Identity.TrustedProxies,
+            Keystone = configuration.Identity.Keystone,
+            TokenFile = configuration.Identity.TokenFile is { } file ? new TokenFileOptions(file, () => TokenFile.Read(file)) : null,
             ProjectId = DefaultProject,
         });
 

@@ -1,0 +1,46 @@
+using System.Text.Json.Serialization;
+
+namespace GlanceGateway.Api;
+
+/// <summary>What is sent to and read from Keystone's <c>/v3/auth/tokens</c>; keys that the gateway does not use are left out.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(LoginRequest))]
+[JsonSerializable(typeof(TokenAnswer))]
+internal sealed partial class KeystoneJson : JsonSerializerContext;
+
+internal sealed record LoginRequest(LoginAuth Auth);
+
+internal sealed record LoginAuth(LoginIdentity Identity, LoginScope? Scope);
+
+internal sealed record LoginIdentity(string[] Methods, LoginPassword? Password, LoginApplicationCredential? ApplicationCredential);
+
+internal sealed record LoginPassword(LoginUser User);
+
+internal sealed record LoginUser(string Name, string Password, KeystoneName Domain);
+
+internal sealed record LoginApplicationCredential(string Id, string Secret);
+
+internal sealed record LoginScope(LoginProject Project);
+
+internal sealed record LoginProject(string Name, KeystoneName Domain);
+
+internal sealed record KeystoneName(string? Id, string? Name);
+
+internal sealed record TokenAnswer(TokenBody? Token);
+
+internal sealed record TokenBody(
+    string? ExpiresAt,
+    KeystoneName? User,
+    KeystoneName? Project,
+    KeystoneName? Domain,
+    TokenSystem? System,
+    IReadOnlyList<KeystoneName>? Roles,
+    TokenApplicationCredential? ApplicationCredential);
+
+internal sealed record TokenSystem(bool All);
+
+internal sealed record TokenApplicationCredential(IReadOnlyList<TokenAccessRule>? AccessRules);
+
+internal sealed record TokenAccessRule(string? Service, string? Method, string? Path);

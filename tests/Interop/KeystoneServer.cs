@@ -1,0 +1,209 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using GlanceGateway.Testing;
+
+namespace GlanceGateway.Interop.Tests;
+
+/// <summary>A real Keystone and a gateway that asks it, registered as the image endpoint of its catalogue. Started by the first test that wants it.</summary>
+public sealed class KeystoneServer : IAsyncDisposable
+{
+    private readonly TempDirectory directory = new();
+    // A bare uwsgi cuts each connection after its answer without saying so: none is kept.
+    private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false, PooledConnectionLifetime = TimeSpan.Zero }) { Timeout = TimeSpan.FromMinutes(1) };
+    private readonly Lazy<Task> start;
+    private readonly int port = FreePort();
+    private Dictionary<string, string> settings = [];
+    private GatewayProcess? gateway;
+
+    public KeystoneServer() => start = new(StartAllAsync);
+
+    public Uri Url => new(settings["OS_AUTH_URL"]);
+
+    public GatewayProcess Gateway => gateway ?? throw new InvalidOperationException("nothing was started");
+
+    /// <summary>A path of its own.</summary>
+    public string this[string name] => directory[name];
+
+    /// <summary>Starts everything once; skips where it cannot run.</summary>
+    public async Task StartedAsync()
+    {
+        Requires.Need(Environment.IsPrivilegedProcess, "a real Keystone is started as root only");
+        Requires.Programs("keystone-manage", "keystone-wsgi-public", "uwsgi", "curl", "openstack");
+        await start.Value;
+    }
+
+    /// <summary>Ends Keystone; <see cref="StartAsync"/> brings it back with the same users and tokens.</summary>
+    public async Task StopAsync() => (await RunAsync("stop")).Succeeded();
+
+    public async Task StartAsync()
+    {
+        var started = (await RunAsync("start")).Succeeded();
+        settings = started.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
+    }
+
+    /// <summary>Starts another gateway, with these lines below <c>identity</c>.</summary>
+    public async Task<GatewayProcess> StartGatewayAsync(string name, string identity)
+    {
+        var file = directory[$"{name}.yaml"];
+        await File.WriteAllTextAsync(file, $"identity:\n  mode: keystone\n  auth_url: {Url}\n{identity}\n");
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return await GatewayProcess.StartAsync(directory[name], "--config", file);
+    }
+
+    /// <summary>Runs the unified client as one of Keystone's users, whose password is known.</summary>
+    public Task<CommandResult> OpenStackAsync(string user, string project, params string[] arguments) =>
+        Command.RunAsync(
+            "openstack",
+            arguments,
+            new Dictionary<string, string>(settings)
+            {
+                ["OS_USERNAME"] = user,
+                ["OS_PASSWORD"] = $"{user}secret",
+                ["OS_PROJECT_NAME"] = project,
+                ["HOME"] = directory.Path,
+                ["LC_ALL"] = "C.UTF-8",
+            },
+            TimeSpan.FromMinutes(2));
+
+    /// <summary>A token of a user.</summary>
+    /// <param name="user">The user.</param>
+    /// <param name="scope">A project's name, <c>system</c>, or null for a token without scope.</param>
+    public Task<string> TokenAsync(string user, string? scope)
+    {
+        var domain = new JsonObject { ["name"] = "Default" };
+        var identity = new JsonObject
+        {
+            ["methods"] = new JsonArray("password"),
+            ["password"] = new JsonObject { ["user"] = new JsonObject { ["name"] = user, ["domain"] = domain, ["password"] = $"{user}secret" } },
+        };
+        JsonNode scoped = scope switch
+        {
+            null => "unscoped",
+            "system" => new JsonObject { ["system"] = new JsonObject { ["all"] = true } },
+            _ => new JsonObject { ["project"] = new JsonObject { ["name"] = scope, ["domain"] = domain.DeepClone() } },
+        };
+        return LogInAsync(new JsonObject { ["identity"] = identity, ["scope"] = scoped });
+    }
+
+    /// <summary>Makes an application credential.</summary>
+    public async Task<(string Id, string Secret)> ApplicationCredentialAsync(string token, DateTimeOffset? expires = null, JsonArray? rules = null)
+    {
+        var self = await CallAsync(HttpMethod.Get, "auth/tokens", token, subject: token);
+        var wanted = new JsonObject { ["name"] = Guid.NewGuid().ToString() };
+        if (expires is { } time)
+        {
+            wanted["expires_at"] = time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff", CultureInfo.InvariantCulture);
+        }
+
+        if (rules is not null)
+        {
+            wanted["access_rules"] = rules;
+        }
+
+        var made = await CallAsync(
+            HttpMethod.Post, $"users/{self["token"]!["user"]!["id"]}/application_credentials", token, new JsonObject { ["application_credential"] = wanted });
+        return (made["application_credential"]!["id"]!.ToString(), made["application_credential"]!["secret"]!.ToString());
+    }
+
+    /// <summary>A token by an application credential: it ends with the credential.</summary>
+    public Task<string> TokenOfAsync((string Id, string Secret) credential) => LogInAsync(new JsonObject
+    {
+        ["identity"] = new JsonObject
+        {
+            ["methods"] = new JsonArray("application_credential"),
+            ["application_credential"] = new JsonObject { ["id"] = credential.Id, ["secret"] = credential.Secret },
+        },
+    });
+
+    /// <summary>Asks a gateway.</summary>
+    public async Task<HttpResponseMessage> SendAsync(
+        HttpMethod method, string path, string token, HttpContent? content = null, string? serviceToken = null, GatewayProcess? other = null)
+    {
+        using var request = new HttpRequestMessage(method, new Uri((other ?? Gateway).Address, path)) { Content = content };
+        request.Headers.Add("X-Auth-Token", token);
+        if (serviceToken is not null)
+        {
+            request.Headers.Add("X-Service-Token", serviceToken);
+        }
+
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
+        return await http.SendAsync(request, limit.Token);
+    }
+
+    public async Task<HttpStatusCode> StatusAsync(
+        HttpMethod method, string path, string token, string? serviceToken = null, GatewayProcess? other = null)
+    {
+        using var response = await SendAsync(method, path, token, serviceToken: serviceToken, other: other);
+        return response.StatusCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (gateway is not null)
+        {
+            await gateway.DisposeAsync();
+        }
+
+        if (start.IsValueCreated)
+        {
+            await RunAsync("stop");
+        }
+
+        http.Dispose();
+        directory.Dispose();
+    }
+
+    private async Task StartAllAsync()
+    {
+        await StartAsync();
+        gateway = await StartGatewayAsync("gateway", "  username: glance\n  password: glancesecret\n  project_name: service");
+        var admin = await TokenAsync("admin", "admin");
+        var services = await CallAsync(HttpMethod.Get, "services?type=image", admin);
+        var endpoints = await CallAsync(HttpMethod.Get, $"endpoints?service_id={services["services"]![0]!["id"]}", admin);
+        foreach (var endpoint in endpoints["endpoints"]!.AsArray())
+        {
+            var address = new JsonObject { ["endpoint"] = new JsonObject { ["url"] = gateway.Address.GetLeftPart(UriPartial.Authority) } };
+            await CallAsync(HttpMethod.Patch, $"endpoints/{endpoint!["id"]}", admin, address);
+        }
+    }
+
+    private Task<CommandResult> RunAsync(string action) => Command.RunAsync(
+        Path.Combine(RepositoryPaths.Root, "tests/servers/keystone.sh"),
+        [action, directory["keystone"]],
+        new Dictionary<string, string> { ["KEYSTONE_PORT"] = port.ToString(CultureInfo.InvariantCulture) },
+        TimeSpan.FromMinutes(3));
+
+    private async Task<string> LogInAsync(JsonObject auth)
+    {
+        using var response = await http.PostAsync(new Uri($"{Url}/auth/tokens?nocatalog"), Body(new JsonObject { ["auth"] = auth }));
+        Assert.True(response.StatusCode == HttpStatusCode.Created, await response.Content.ReadAsStringAsync());
+        return response.Headers.GetValues("X-Subject-Token").Single();
+    }
+
+    private async Task<JsonNode> CallAsync(HttpMethod method, string path, string token, JsonNode? body = null, string? subject = null)
+    {
+        using var request = new HttpRequestMessage(method, new Uri($"{Url}/{path}")) { Content = body is null ? null : Body(body) };
+        request.Headers.Add("X-Auth-Token", token);
+        if (subject is not null)
+        {
+            request.Headers.Add("X-Subject-Token", subject);
+        }
+
+        using var response = await http.SendAsync(request);
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.True(response.IsSuccessStatusCode, $"{method} {path}: {text}");
+        return JsonNode.Parse(text)!;
+    }
+
+    // Of known length: uwsgi takes no chunked bodies.
+    private static StringContent Body(JsonNode json) => new(json.ToJsonString(), System.Text.Encoding.UTF8, "application/json");
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
