@@ -21,7 +21,7 @@ public sealed class Caller
     private Caller(Caller caller, FrozenSet<string> serviceRoles)
     {
         (ProjectId, UserId, Roles, IsAdmin) = (caller.ProjectId, caller.UserId, caller.Roles, caller.IsAdmin);
-        (DomainId, IsSystemScoped, ServiceRoles) = (caller.DomainId, caller.IsSystemScoped, serviceRoles);
+        (DomainId, SystemScope, ServiceRoles) = (caller.DomainId, caller.SystemScope, serviceRoles);
     }
 
     /// <summary>The project.</summary>
@@ -30,17 +30,17 @@ public sealed class Caller
     /// <summary>The user.</summary>
     public string? UserId { get; }
 
+    /// <summary>The system that the token is for (<c>all</c>); null for a token of a project.</summary>
+    public string? SystemScope { get; init; }
+
+    /// <summary>The domain that the token is for; null for a token of a project.</summary>
+    public string? DomainId { get; init; }
+
     /// <summary>Lower-case role names.</summary>
     public FrozenSet<string> Roles { get; }
 
     /// <summary>Lower-case roles of the service that passes the caller's request on, proven by a token of its own; empty for none.</summary>
     public FrozenSet<string> ServiceRoles { get; private init; } = [];
-
-    /// <summary>The domain of a token that is valid for a domain instead of a project; null for every other.</summary>
-    public string? DomainId { get; init; }
-
-    /// <summary>Whether the token is valid for the whole system instead of a project.</summary>
-    public bool IsSystemScoped { get; init; }
 
     /// <summary>Whether the caller acts on every project's images.</summary>
     public bool IsAdmin { get; }
