@@ -49,7 +49,7 @@ internal sealed class ApiPipeline(ApiOptions options, RequestFrame frame, ICalle
 
         var caller = await callers.IdentifyAsync(http, http.RequestAborted)
             ?? throw new ApiException(401) { Header = callers.Challenge is { } challenge ? ("WWW-Authenticate", challenge) : null };
-        if (caller.IsSystemScoped || caller.DomainId is not null)
+        if (caller.SystemScope is not null || caller.DomainId is not null)
             throw new ApiException(403, "Images belong to projects: use a token of a project, not one of the system or a domain.");
         if (rest is null)
         {

@@ -29,6 +29,22 @@ public sealed class IdentityTests(Gateway gateway)
         Assert.Equal(expected, caller is null ? null : $"{caller.ProjectId}:{string.Join(',', caller.Roles.Order(StringComparer.Ordinal))}");
     }
 
+    [Fact]
+    public async Task A_trusted_proxy_says_through_which_service_and_for_which_scope()
+    {
+        var callers = new ProxyCallers([IPNetwork.Parse("10.0.0.0/8")], NullLogger.Instance);
+        var none = TestContext.Current.CancellationToken;
+        var passed = await callers.IdentifyAsync(Request("10.1.2.3", "X-Identity-Status: Confirmed|X-Project-Id: p|X-Roles: member|X-Service-Identity-Status: Confirmed|X-Service-Roles: Service"), none);
+        Assert.Equal(["service"], passed!.ServiceRoles);
+        Assert.Equal(["member"], passed.Roles);
+        var doubtful = await callers.IdentifyAsync(Request("10.1.2.3", "X-Identity-Status: Confirmed|X-Project-Id: p|X-Service-Identity-Status: Invalid|X-Service-Roles: service"), none);
+        Assert.Empty(doubtful!.ServiceRoles);
+        var system = await callers.IdentifyAsync(Request("10.1.2.3", "X-Identity-Status: Confirmed|OpenStack-System-Scope: all|X-Roles: admin"), none);
+        Assert.Equal(("all", null), (system!.SystemScope, system.DomainId));
+        var domain = await callers.IdentifyAsync(Request("10.1.2.3", "X-Identity-Status: Confirmed|X-Domain-Id: d|X-Roles: admin"), none);
+        Assert.Equal((null, "d"), (domain!.SystemScope, domain.DomainId));
+    }
+
     [Theory]
     [InlineData("10.1.2.3", true)]
     [InlineData("::ffff:10.1.2.3", true)]

@@ -43,7 +43,7 @@ internal static class IdentityHeaders
             (First(headers, "X-Roles", "X-Role") ?? "").Split(','))
         {
             DomainId = First(headers, "X-Domain-Id"),
-            IsSystemScoped = headers["OpenStack-System-Scope"].Count > 0,
+            SystemScope = First(headers, "OpenStack-System-Scope"),
         };
         return headers["X-Service-Identity-Status"] == "Confirmed"
             ? caller.Through(new(First(headers, "X-Service-Project-Id"), First(headers, "X-Service-User-Id"), (First(headers, "X-Service-Roles") ?? "").Split(',')))

@@ -102,7 +102,7 @@ internal sealed class KeystoneClient : IDisposable
         new Caller(token.Project?.Id, token.User?.Id, (token.Roles ?? []).Select(r => r.Name ?? ""))
         {
             DomainId = token.Domain?.Id,
-            IsSystemScoped = token.System is not null,
+            SystemScope = token.System is null ? null : "all",
         },
         expiresAt,
         token.ApplicationCredential?.AccessRules is { } rules ? new AccessRules(rules) : null);
