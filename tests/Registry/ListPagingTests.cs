@@ -97,6 +97,41 @@ public abstract class ListPagingTests(RegistryHome home) : IAsyncDisposable
         Assert.Equal(ids[0], Assert.Single(page).Id);
     }
 
+    [Fact]
+    public async Task A_project_finds_by_tag_what_is_shared_with_it_and_nothing_else()
+    {
+        var registry = await home.OpenAsync();
+        foreach (var shared in new[] { true, false })
+        {
+            var image = await registry.Insert(new Image { Id = Units.NewId(), Name = $"shared {shared}", Owner = "q", Tags = ["rare"] });
+            if (shared)
+                await registry.Share(image.Id, "p", MemberStatus.Accepted);
+        }
+
+        var found = await registry.List(new ImageQuery { Viewer = new ImageViewer("p", SeesEverything: false), Tags = ["rare"] });
+        Assert.Equal("shared True", Assert.Single(found).Name);
+    }
+
+    [Fact]
+    public async Task Long_lists_of_values_and_long_pages_are_fine()
+    {
+        var registry = await home.OpenAsync();
+        await registry.Do(async (unit, token) =>
+        {
+            for (var number = 0; number < 2500; number++)
+                await unit.InsertImageAsync(new Image { Id = Units.NewId(), Name = $"many {number}", Owner = "p", Tags = [$"t{number}"] }, token);
+            return 0;
+        });
+        var found = await registry.List(new ImageQuery
+        {
+            Viewer = new ImageViewer("p", SeesEverything: false),
+            Filters = [new(ImageColumn.Name, Comparison.In, [.. Enumerable.Range(0, 2500).Select(number => (object)$"many {number}")])],
+            Limit = 10_000,
+        });
+        Assert.Equal(2500, found.Count);
+        Assert.All(found, image => Assert.Equal(image.Name!.Replace("many ", "t"), Assert.Single(image.Tags)));
+    }
+
     private static Image Random(Random random)
     {
         // U+FF5E sorts before the emoji by code point and after it by UTF-16 unit.

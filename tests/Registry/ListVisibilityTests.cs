@@ -3,51 +3,54 @@ using GlanceGateway.Registry;
 namespace GlanceGateway.Registry.Tests;
 
 /// <summary>Who sees which images: the visibility tables of the Images API, row by row.</summary>
-public abstract class ListVisibilityTests(RegistryHome home) : IAsyncLifetime
+public abstract class ListVisibilityTests(SharedHome home) : IAsyncLifetime
 {
-    private readonly Dictionary<string, string> _ids = [];
     private ImageRegistry _registry = null!;
 
-    public async ValueTask InitializeAsync()
+    public async ValueTask InitializeAsync() => _registry = await home.OpenAsync((_, registry) => Fill(registry));
+
+    public ValueTask DisposeAsync()
     {
-        _registry = await home.OpenAsync();
+        // The registry belongs to the class.
+        GC.SuppressFinalize(this);
+        return ValueTask.CompletedTask;
+    }
+
+    private static string IdOf(string name) => $"id of {name}";
+
+    private static async Task Fill(ImageRegistry registry)
+    {
         foreach (var owner in new[] { "me", "they", null })
         {
             foreach (var visibility in Enum.GetValues<ImageVisibility>())
-                await Add($"{owner ?? "no"}-{visibility.ToString().ToLowerInvariant()}", owner, visibility);
+                await Add(registry, $"{owner ?? "no"}-{visibility.ToString().ToLowerInvariant()}", owner, visibility);
         }
 
         foreach (var status in Enum.GetValues<MemberStatus>())
-            await _registry.Share(await Add($"mem-{status.ToString().ToLowerInvariant()}", "they", ImageVisibility.Shared), "me", status);
+            await registry.Share(await Add(registry, $"mem-{status.ToString().ToLowerInvariant()}", "they", ImageVisibility.Shared), "me", status);
 
         // Membership counts only while an image is shared, and only for its member.
-        await _registry.Share(await Add("mem-private", "they", ImageVisibility.Private), "me", MemberStatus.Accepted);
-        await _registry.Share(await Add("mem-community", "they", ImageVisibility.Community), "me", MemberStatus.Accepted);
-        await _registry.Share(await Add("mem-public", "they", ImageVisibility.Public), "me", MemberStatus.Accepted);
-        await _registry.Share(_ids["they-shared"], "third", MemberStatus.Accepted);
-        await _registry.Share(_ids["me-shared"], "me", MemberStatus.Rejected);
+        await registry.Share(await Add(registry, "mem-private", "they", ImageVisibility.Private), "me", MemberStatus.Accepted);
+        await registry.Share(await Add(registry, "mem-community", "they", ImageVisibility.Community), "me", MemberStatus.Accepted);
+        await registry.Share(await Add(registry, "mem-public", "they", ImageVisibility.Public), "me", MemberStatus.Accepted);
+        await registry.Share(IdOf("they-shared"), "third", MemberStatus.Accepted);
+        await registry.Share(IdOf("me-shared"), "me", MemberStatus.Rejected);
 
-        await Add("hid-me", "me", ImageVisibility.Private, hidden: true);
-        await Add("hid-public", "they", ImageVisibility.Public, hidden: true);
-        await _registry.Share(await Add("hid-mem", "they", ImageVisibility.Shared, hidden: true), "me", MemberStatus.Accepted);
+        await Add(registry, "hid-me", "me", ImageVisibility.Private, hidden: true);
+        await Add(registry, "hid-public", "they", ImageVisibility.Public, hidden: true);
+        await registry.Share(await Add(registry, "hid-mem", "they", ImageVisibility.Shared, hidden: true), "me", MemberStatus.Accepted);
 
-        await Add("x-killed", "me", ImageVisibility.Public, ImageStatus.Killed);
-        await Add("x-pending", "me", ImageVisibility.Public, ImageStatus.PendingDelete);
-        await _registry.Delete(await Add("x-deleted", "me", ImageVisibility.Public));
+        await Add(registry, "x-killed", "me", ImageVisibility.Public, ImageStatus.Killed);
+        await Add(registry, "x-pending", "me", ImageVisibility.Public, ImageStatus.PendingDelete);
+        await registry.Delete(await Add(registry, "x-deleted", "me", ImageVisibility.Public));
     }
 
-    public async ValueTask DisposeAsync()
+    private static async Task<string> Add(
+        ImageRegistry registry, string name, string? owner, ImageVisibility visibility, ImageStatus status = ImageStatus.Active, bool hidden = false)
     {
-        await home.DisposeAsync();
-        GC.SuppressFinalize(this);
-    }
-
-    private async Task<string> Add(
-        string name, string? owner, ImageVisibility visibility, ImageStatus status = ImageStatus.Active, bool hidden = false)
-    {
-        var image = await _registry.Insert(
-            new Image { Id = Units.NewId(), Name = name, Owner = owner, Visibility = visibility, Status = status, Hidden = hidden });
-        return _ids[name] = image.Id;
+        var image = await registry.Insert(
+            new Image { Id = IdOf(name), Name = name, Owner = owner, Visibility = visibility, Status = status, Hidden = hidden });
+        return image.Id;
     }
 
     public static TheoryData<string?, bool, VisibilityFilter, MemberStatus?, string> Table()
@@ -161,11 +164,11 @@ public abstract class ListVisibilityTests(RegistryHome home) : IAsyncLifetime
     [InlineData(null, true, "x-deleted", false)]
     public async Task A_marker_is_an_image_that_the_viewer_could_see_by_id(string? project, bool admin, string name, bool known)
     {
-        var query = new ImageQuery { Viewer = new ImageViewer(project, admin), Marker = _ids[name], Limit = 0 };
+        var query = new ImageQuery { Viewer = new ImageViewer(project, admin), Marker = IdOf(name), Limit = 0 };
         if (known)
             Assert.Empty(await _registry.List(query));
         else
-            Assert.Equal(_ids[name], (await Assert.ThrowsAsync<UnknownMarkerException>(() => _registry.List(query))).Marker);
+            Assert.Equal(IdOf(name), (await Assert.ThrowsAsync<UnknownMarkerException>(() => _registry.List(query))).Marker);
     }
 
     [Fact]

@@ -18,14 +18,14 @@ public sealed class UnitsOfWorkOnSqlite() : UnitOfWorkTests(new SqliteHome());
 
 public sealed class UnitsOfWorkOnPostgres() : UnitOfWorkTests(new PostgresHome());
 
-public sealed class ListFiltersOnSqlite() : ListFilterTests(new SqliteHome());
+public sealed class ListFiltersOnSqlite(SharedSqliteHome home) : ListFilterTests(home), IClassFixture<SharedSqliteHome>;
 
-public sealed class ListFiltersOnPostgres() : ListFilterTests(new PostgresHome());
+public sealed class ListFiltersOnPostgres(SharedPostgresHome home) : ListFilterTests(home), IClassFixture<SharedPostgresHome>;
 
 public sealed class ListPagingOnSqlite() : ListPagingTests(new SqliteHome());
 
 public sealed class ListPagingOnPostgres() : ListPagingTests(new PostgresHome());
 
-public sealed class ListVisibilityOnSqlite() : ListVisibilityTests(new SqliteHome());
+public sealed class ListVisibilityOnSqlite(SharedSqliteHome home) : ListVisibilityTests(home), IClassFixture<SharedSqliteHome>;
 
-public sealed class ListVisibilityOnPostgres() : ListVisibilityTests(new PostgresHome());
+public sealed class ListVisibilityOnPostgres(SharedPostgresHome home) : ListVisibilityTests(home), IClassFixture<SharedPostgresHome>;

@@ -23,8 +23,14 @@ public sealed class PostgresOutageTests : IAsyncLifetime
         // Null after a skip.
         if (_server is null)
             return;
-        await _home.DisposeAsync();
-        await _server.DisposeAsync();
+        try
+        {
+            await _home.DisposeAsync();
+        }
+        finally
+        {
+            await _server.DisposeAsync();
+        }
     }
 
     [Theory]
