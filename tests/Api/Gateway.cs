@@ -127,6 +127,8 @@ public sealed class Gateway : IAsyncLifetime
         IEnumerable<(string Name, string Value)> headers, string method, string path, HttpContent? content = null)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(Url.AbsoluteUri.TrimEnd('/') + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true })) { Content = content };
+        // A large body that is refused unread would break off the sending: the client asks first, and gets its answer every time.
+        request.Headers.ExpectContinue = content?.Headers.ContentLength > 1 << 19 ? true : null;
         foreach (var (name, value) in headers)
         {
             if (name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase))
