@@ -59,7 +59,8 @@ internal sealed class ConfigurationOptions
         Add(_data, "data");
         Add(_listen, "listen");
         Add(_mount, "mount.directory");
-        if (line.GetResult(_insecureListen) is not null)
+        // A switch that is absent has a result too, an implicit false, which must not win over the file and the environment.
+        if (line.GetResult(_insecureListen) is { Implicit: false })
         {
             flags.Add(new("--insecure-listen", "insecure_listen", line.GetValue(_insecureListen) ? "true" : "false"));
         }
