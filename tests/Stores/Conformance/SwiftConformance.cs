@@ -5,13 +5,8 @@ using GlanceGateway.Testing;
 
 namespace GlanceGateway.Stores.Tests.Conformance;
 
+/// <summary>Segments so small that many images are large objects.</summary>
 public sealed class SwiftConformance : DriverConformance
-{
-    public override DriverFixture CreateFixture() => new SwiftFixture(hosted: false, "10MiB");
-}
-
-/// <summary>The same suite with segments so small that many images are large objects.</summary>
-public sealed class SegmentedSwiftConformance : DriverConformance
 {
     public override DriverFixture CreateFixture() => new SwiftFixture(hosted: false, "256KiB");
 }
@@ -19,7 +14,7 @@ public sealed class SegmentedSwiftConformance : DriverConformance
 /// <summary>The same suite over the driver as the product uses it: loaded from its folder, behind the guard.</summary>
 public sealed class HostedSwiftConformance : DriverConformance
 {
-    public override DriverFixture CreateFixture() => new SwiftFixture(hosted: true, "1MiB");
+    public override DriverFixture CreateFixture() => new SwiftFixture(hosted: true, "10MiB");
 }
 
 /// <summary>The same suite against the Swift API of RadosGW.</summary>
