@@ -45,6 +45,7 @@ public static class ConfiguredStores
             new StoreSetOptions
             {
                 ScratchRoot = scratchRoot,
+                Outbound = configuration.Outbound,
                 AllowedPlugins = configuration.Plugins.Allow,
                 DrainTimeout = configuration.Plugins.DrainTimeout,
                 ObjectionToPath = path => ObjectionTo(configuration, path),

@@ -6,6 +6,7 @@ namespace GlanceGateway.Stores;
 /// <summary>Makes the driver of one store, within the time that a start may take.</summary>
 internal sealed class StoreStarter(StoreSetOptions options, ILogger logger, TimeProvider time)
 {
+    private readonly GuardedConnector connector = new(options.Outbound, time);
     private int scratches;
 
     /// <summary>Where copies of plugins are put.</summary>
@@ -56,7 +57,7 @@ internal sealed class StoreStarter(StoreSetOptions options, ILogger logger, Time
     {
         var values = OptionReader.Read(plugin.Factory.Options, definition.Options);
         var scratch = StoreContext.PrepareScratch(options.ScratchRoot, scratchName);
-        return await plugin.Factory.CreateAsync(values, new StoreContext(definition.Id, scratch, time, logger), cancellationToken)
+        return await plugin.Factory.CreateAsync(values, new StoreContext(definition.Id, scratch, time, logger, connector), cancellationToken)
             ?? throw new StoreException(StoreError.Misconfigured, "The factory returned no driver, which is a bug of the plugin.");
     }
 
