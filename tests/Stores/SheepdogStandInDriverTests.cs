@@ -414,6 +414,8 @@ public sealed class SheepdogStandInDriverTests : IAsyncLifetime
 
         public string ScratchDirectory => "";
 
+        public IOutboundConnector Connector { get; } = new GuardedConnector(new OutboundRules(), TimeProvider.System);
+
         public void Log(StoreLogLevel level, string message, Exception? exception = null) => log.Enqueue($"{level} {message} {exception}");
     }
 }
