@@ -26,6 +26,7 @@ public sealed class ImageServices : IAsyncDisposable
         Members = new ImageMembers(registry, policy, access, options);
         Uploads = new ImageUploads(registry, stores, access, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
         Downloads = new ImageDownloads(access, policy, stores, loggers.CreateLogger<ImageDownloads>());
+        Metadefs = new MetadefCatalog(registry, policy);
         Stores = new StoreListing(stores);
         Changes = new ImageChanges(registry, Catalog);
     }
@@ -47,6 +48,9 @@ public sealed class ImageServices : IAsyncDisposable
 
     /// <summary>Reading data.</summary>
     public ImageDownloads Downloads { get; }
+
+    /// <summary>Metadata definitions.</summary>
+    public MetadefCatalog Metadefs { get; }
 
     /// <summary>Which stores there are.</summary>
     public StoreListing Stores { get; }
