@@ -10,14 +10,14 @@ public sealed class DependencyArrows
     private static readonly Dictionary<string, string[]> allowed = new(StringComparer.Ordinal)
     {
         ["core/Abstractions"] = [],
-        ["core/Formats"] = [],
+        ["core/Formats"] = ["core/Abstractions"],
         ["core/Registry"] = [],
         ["core/Stores"] = ["core/Abstractions"],
         ["core/Images"] = ["core/Abstractions", "core/Formats", "core/Registry", "core/Stores"],
         ["core/Api"] = ["core/Images"],
         ["core/Host"] = ["core/Api", "mount/View"],
         ["mount/Fuse"] = [],
-        ["mount/View"] = ["mount/Fuse", "core/Abstractions"],
+        ["mount/View"] = ["mount/Fuse", "core/Abstractions", "core/Formats"],
     };
 
     /// <summary>Packages that would let a module know what it must not know.</summary>
