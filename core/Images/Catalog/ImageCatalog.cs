@@ -12,14 +12,16 @@ public sealed class ImageCatalog
     private readonly ImageRegistry registry;
     private readonly PolicyRules policy;
     private readonly ImageAccess access;
+    private readonly QuotaLedger quotas;
     private readonly ImageValues values;
     private readonly ImageDeletion deletion;
 
-    internal ImageCatalog(ImageRegistry registry, PolicyRules policy, ImageAccess access, ImageValues values, ImageDeletion deletion)
+    internal ImageCatalog(ImageRegistry registry, PolicyRules policy, ImageAccess access, QuotaLedger quotas, ImageValues values, ImageDeletion deletion)
     {
         this.registry = registry;
         this.policy = policy;
         this.access = access;
+        this.quotas = quotas;
         this.values = values;
         this.deletion = deletion;
     }
@@ -49,7 +51,14 @@ public sealed class ImageCatalog
         policy.Require(caller, PolicyAction.AddImage, image, isMember: false);
         RequireVisibility(caller, image);
         values.RequireQuotas(image, before: null);
-        return await registry.WriteAsync((tx, ct) => tx.InsertImageAsync(image, ct), cancellationToken)
+        var quota = await quotas.OpenAsync(image.Owner, cancellationToken);
+        return await registry.WriteAsync(
+            async (tx, ct) =>
+            {
+                await quota.RequireAsync(tx, UsageKind.Images, 1, ct);
+                return await tx.InsertImageAsync(image, ct);
+            },
+            cancellationToken)
             ?? throw new ImageException(ImageError.Conflict, $"Image ID {image.Id} already exists!");
     }
 
