@@ -38,7 +38,9 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             LeaseDuration = configuration.Limits.Lease,
         };
         var policy = new PolicyRules(policyFile?.Rules ?? PolicySet.Default);
-        await using var images = new ImageServices(registry, stores, options, time, loggers, policy);
+        var limits = ConfiguredQuotas.Open(configuration, loggers, time);
+        using var limitsClosed = limits as IDisposable;
+        await using var images = new ImageServices(registry, stores, options, time, loggers, policy, limits);
         await using var policyWatch = WatchPolicy(policyFile, policy, logger);
         await images.Sweeper.StartAsync(cancellationToken);
         await using var mount = await GatewayMount.StartAsync(configuration, images, loggers, cancellationToken);
