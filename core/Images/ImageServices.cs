@@ -25,10 +25,13 @@ public sealed class ImageServices : IAsyncDisposable
         var access = new ImageAccess(registry, policy);
         Quotas = new QuotaLedger(registry, limits ?? ConfiguredLimits.None);
         Sweeper = new IntentSweeper(registry, stores, options, time, loggers.CreateLogger<IntentSweeper>());
-        Catalog = new ImageCatalog(registry, policy, access, Quotas, new ImageValues(Schema, options), new ImageDeletion(registry, stores, options, time));
+        Protections = new PropertyProtections(policy);
+        Catalog = new ImageCatalog(
+            registry, policy, access, Quotas, new ImageValues(Schema, options), new ImageDeletion(registry, stores, options, time), Protections);
         Members = new ImageMembers(registry, policy, access, options);
         Uploads = new ImageUploads(registry, stores, access, Quotas, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
         Downloads = new ImageDownloads(access, policy, stores, loggers.CreateLogger<ImageDownloads>());
+        Metadefs = new MetadefCatalog(registry, policy);
         Stores = new StoreListing(stores);
         Changes = new ImageChanges(registry, Catalog);
     }
@@ -53,6 +56,12 @@ public sealed class ImageServices : IAsyncDisposable
 
     /// <summary>What projects use and may use.</summary>
     public QuotaLedger Quotas { get; }
+
+    /// <summary>Who may see and change which custom properties; nothing is protected to begin with.</summary>
+    public PropertyProtections Protections { get; }
+
+    /// <summary>Metadata definitions.</summary>
+    public MetadefCatalog Metadefs { get; }
 
     /// <summary>Which stores there are.</summary>
     public StoreListing Stores { get; }
