@@ -9,7 +9,8 @@ internal sealed class V2Routes(
     TagHandlers tags,
     MemberHandlers members,
     SchemaHandlers schemas,
-    InfoHandlers info)
+    InfoHandlers info,
+    MetadefRoutes metadefs)
 {
     /// <summary>Makes the table.</summary>
     public RouteTable Build() => new(
@@ -43,5 +44,7 @@ internal sealed class V2Routes(
         new("GET", "info/import", BodyRule.Refused, InfoHandlers.ImportAsync),
         new("GET", "info/stores", BodyRule.Refused, info.StoresAsync),
         new("GET", "info/usage", BodyRule.Ignored, InfoHandlers.UsageAsync),
+
+        .. metadefs.Build(),
     ]);
 }

@@ -83,6 +83,10 @@ internal sealed record ExplainedRule(string Rule, string Check, string From, boo
 /// <summary>One check of a rule.</summary>
 internal sealed record ExplainedCheck(string Rule, string Check, bool Holds, string Because);
 
+/// <summary>What the <c>metadefs</c> commands say: names of namespaces, and the files that were written.</summary>
+internal sealed record MetadefsResult(
+    IReadOnlyList<string> Added, IReadOnlyList<string> Changed, IReadOnlyList<string> Skipped, IReadOnlyList<string> Removed, IReadOnlyList<string> Files);
+
 /// <summary>What <c>serve</c> says when it answers: one line.</summary>
 internal sealed record ServingResult(string Address, string? Mount, bool? Passthrough);
 
@@ -93,6 +97,7 @@ internal sealed record ServingResult(string Address, string? Mount, bool? Passth
 [JsonSerializable(typeof(StoreListResult))]
 [JsonSerializable(typeof(MigrationResult))]
 [JsonSerializable(typeof(ExplainResult))]
+[JsonSerializable(typeof(MetadefsResult))]
 internal sealed partial class CommandJson : JsonSerializerContext
 {
     /// <summary>Snake case, for eyes as well as programs: quotes and umlauts stay readable, as nothing here ends up in HTML.</summary>
