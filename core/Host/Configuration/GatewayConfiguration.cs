@@ -15,8 +15,11 @@ public sealed record GatewayConfiguration
     /// <summary><c>data</c>: the directory of everything that this gateway keeps on local disk.</summary>
     public required string DataDirectory { get; init; }
 
-    /// <summary><c>plugins</c>: directories whose sub-directories are plugins, in the order of search.</summary>
+    /// <summary><c>plugins</c>, or <c>plugins.directories</c>: directories whose sub-directories are plugins, in the order of search.</summary>
     public required IReadOnlyList<string> PluginDirectories { get; init; }
+
+    /// <summary>The rest of <c>plugins</c>.</summary>
+    public PluginsConfiguration Plugins { get; init; } = new();
 
     /// <summary><c>identity</c>.</summary>
     public IdentityConfiguration Identity { get; init; } = new();
@@ -65,6 +68,19 @@ public sealed record GatewayConfiguration
 
     /// <summary>What works but deserves a look, one line each; print them at start.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
+}
+
+/// <summary>Which plugins may be loaded, and when.</summary>
+public sealed record PluginsConfiguration
+{
+    /// <summary><c>plugins.watch</c>: whether plugins that appear, change or go are used while the gateway serves.</summary>
+    public bool Watch { get; init; } = true;
+
+    /// <summary><c>plugins.allow</c>: the only hashes that are loaded; null for any.</summary>
+    public IReadOnlyList<string>? Allow { get; init; }
+
+    /// <summary><c>plugins.drain_timeout</c>: how long transfers may run on in a driver that was replaced.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromHours(1);
 }
 
 /// <summary>How callers are known.</summary>

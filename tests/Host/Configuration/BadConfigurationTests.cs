@@ -14,7 +14,7 @@ public sealed class BadConfigurationTests : IDisposable
     [InlineData("lisen: 127.0.0.1:9292", 1, "lisen", "did you mean 'listen'?")]
     [InlineData("data: /d\nidentity:\n  mod: none", 3, "identity.mod", "did you mean 'identity.mode'?")]
     [InlineData("limits: { stall-timeout: 3s }", 1, "limits.stall-timeout", "did you mean 'limits.stall_timeout'?")]
-    [InlineData("colour: blue", 1, "colour", "known here: data, listen, plugins")]
+    [InlineData("colour: blue", 1, "colour", "known here: data, plugins, listen")]
     [InlineData("mount: { directory: /m, as: { project: p, rolls: [reader] } }", 1, "mount.as.rolls", "did you mean 'mount.as.roles'?")]
     // Values of the wrong form.
     [InlineData("listen: 9292", 1, "listen", "'9292' does not fit; expected ADDRESS:PORT")]
@@ -26,6 +26,9 @@ public sealed class BadConfigurationTests : IDisposable
     [InlineData("data: images", 1, "data", "'images' does not fit; expected an absolute path")]
     [InlineData("data: ~/images", 1, "data", "expected an absolute path")]
     [InlineData("plugins: /usr/lib/plugins", 1, "plugins", "expected a list of absolute paths")]
+    [InlineData("plugins: { allow: [abc] }", 1, "plugins.allow", "'abc' does not fit; expected a list of SHA-256 hashes of 64 hexadecimal digits")]
+    [InlineData("plugins: { wach: false }", 1, "plugins.wach", "did you mean 'plugins.watch'?")]
+    [InlineData("plugins: { drain_timeout: 0s }", 1, "plugins.drain_timeout", "'0s' does not fit")]
     [InlineData("plugins:\n- /a\n- b", 3, "plugins", "'b' does not fit")]
     [InlineData("insecure_listen: yes", 1, "insecure_listen", "expected true or false")]
     [InlineData("identity: none", 1, "identity", "expected keys below it, such as 'mode: none'")]
