@@ -31,7 +31,7 @@ public static class ConfiguredStores
 
         var stores = await StoreSet.OpenAsync(
             catalog,
-            [.. configuration.Stores.Select(Define)],
+            [.. configuration.Stores.Where(store => store.Id != configuration.Import.StagingStore).Select(Define)],
             new StoreSetOptions { ScratchRoot = scratchRoot },
             loggers,
             time,
@@ -46,6 +46,36 @@ public static class ConfiguredStores
             await stores.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Starts the store in which data waits to be imported: the configured one, or a directory.</summary>
+    /// <param name="configuration">Names the store and where plugins are.</param>
+    /// <param name="directory">Used when no store is configured for it.</param>
+    /// <param name="scratchRoot">As for <see cref="OpenAsync"/>.</param>
+    /// <param name="loggers">For the store and its driver.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Cancels the start.</param>
+    /// <returns>A set of one store, which may have failed.</returns>
+    public static Task<StoreSet> OpenStagingAsync(
+        GatewayConfiguration configuration,
+        string directory,
+        string scratchRoot,
+        ILoggerFactory loggers,
+        TimeProvider time,
+        CancellationToken cancellationToken)
+    {
+        var definition = configuration.Stores.FirstOrDefault(store => store.Id == configuration.Import.StagingStore) is { } configured
+            ? Define(configured)
+            : new StoreDefinition
+            {
+                Id = "data",
+                Driver = "filesystem",
+                Options = new Dictionary<string, object?>(StringComparer.Ordinal) { ["directory"] = directory },
+            };
+
+        // No store's id begins like this, so nobody else has a scratch directory of this name.
+        var options = new StoreSetOptions { ScratchRoot = Path.Join(scratchRoot, "os_glance_staging") };
+        return StoreSet.OpenAsync(PluginCatalog.Scan(configuration.PluginDirectories), [definition], options, loggers, time, cancellationToken);
     }
 
     private static StoreDefinition Define(StoreConfiguration store) => new()

@@ -14,18 +14,42 @@ public sealed class ImageServices : IAsyncDisposable
     /// <param name="time">The clock of leases.</param>
     /// <param name="loggers">Where lines go.</param>
     /// <param name="policy">Who may do what; null for Glance's defaults.</param>
+    /// <param name="import">How images are imported; null for the defaults.</param>
+    /// <param name="staging">A set of one store, where data waits to be imported; null for none, which leaves only copies between stores. Not disposed.</param>
     public ImageServices(
-        ImageRegistry registry, StoreSet stores, ImageOptions options, TimeProvider time, ILoggerFactory loggers, PolicyRules? policy = null)
+        ImageRegistry registry,
+        StoreSet stores,
+        ImageOptions options,
+        TimeProvider time,
+        ILoggerFactory loggers,
+        PolicyRules? policy = null,
+        ImportOptions? import = null,
+        StoreSet? staging = null)
     {
         Options = options;
         Schema = new ImageSchema(options);
         policy ??= new PolicyRules();
+        import ??= new ImportOptions();
         var access = new ImageAccess(registry, policy);
-        Sweeper = new IntentSweeper(registry, stores, options, time, loggers.CreateLogger<IntentSweeper>());
-        Catalog = new ImageCatalog(registry, policy, access, new ImageValues(Schema, options), new ImageDeletion(registry, stores, options, time));
-        Members = new ImageMembers(registry, policy, access, options);
+        var stagingStore = new StagingStore(staging);
+        Sweeper = new IntentSweeper(registry, stores, stagingStore, options, time, loggers.CreateLogger<IntentSweeper>());
+        var area = new StagingArea(registry, stagingStore, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
         Uploads = new ImageUploads(registry, stores, access, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
         Downloads = new ImageDownloads(access, policy, stores, loggers.CreateLogger<ImageDownloads>());
+        Staging = new ImageStaging(registry, access, area, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
+
+        var methods = MethodsOf(import, area.IsConfigured);
+        var importLog = loggers.CreateLogger<ImageImports>();
+        var copies = new StoreCopy(registry, stores, new ContentJudge(options, importLog), options, time);
+        var byName = methods.ToDictionary(method => method.Name, StringComparer.Ordinal);
+        var work = new ImportWork(registry, byName, area, copies, Downloads, Sweeper, import, options, importLog);
+        Runner = new TaskRunner(registry, Sweeper, [work], import.ParallelImports, options, time, loggers.CreateLogger<TaskRunner>());
+        Imports = new ImageImports(registry, stores, access, [.. methods.Select(method => method.Name)], byName, Runner, options);
+
+        var deletion = new ImageDeletion(registry, stores, area, Runner, options, time);
+        Catalog = new ImageCatalog(registry, policy, access, new ImageValues(Schema, options), deletion);
+        Members = new ImageMembers(registry, policy, access, options);
+        Tasks = new ImageTasks(registry, policy, access, Catalog, Imports);
         Stores = new StoreListing(stores);
         Changes = new ImageChanges(registry, Catalog);
     }
@@ -48,6 +72,18 @@ public sealed class ImageServices : IAsyncDisposable
     /// <summary>Reading data.</summary>
     public ImageDownloads Downloads { get; }
 
+    /// <summary>Taking data that is to be imported later.</summary>
+    public ImageStaging Staging { get; }
+
+    /// <summary>Bringing data in by other ways than an upload.</summary>
+    public ImageImports Imports { get; }
+
+    /// <summary>The records of work that goes on after its request was answered.</summary>
+    public ImageTasks Tasks { get; }
+
+    /// <summary>Runs that work.</summary>
+    public TaskRunner Runner { get; }
+
     /// <summary>Which stores there are.</summary>
     public StoreListing Stores { get; }
 
@@ -57,6 +93,25 @@ public sealed class ImageServices : IAsyncDisposable
     /// <summary>Cleans up behind what ended early.</summary>
     public IntentSweeper Sweeper { get; }
 
+    /// <summary>Cleans up behind this gateway's earlier life and takes its work up again, and does both from then on for gateways that die.</summary>
+    /// <param name="cancellationToken">Ends the first round, not those that follow.</param>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await Sweeper.StartAsync(cancellationToken);
+        await Runner.StartAsync(cancellationToken);
+    }
+
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => Sweeper.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Runner.DisposeAsync();
+        await Sweeper.DisposeAsync();
+    }
+
+    /// <summary>The import methods that are enabled and can work, in the order of the configuration.</summary>
+    private static List<IImportMethod> MethodsOf(ImportOptions options, bool canStage)
+    {
+        IImportMethod[] known = canStage ? [new StagedImport(), new CopyImport()] : [new CopyImport()];
+        return [.. options.Methods.Distinct(StringComparer.Ordinal).Select(name => Array.Find(known, method => method.Name == name)).OfType<IImportMethod>()];
+    }
 }

@@ -31,6 +31,12 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             return ExitCodes.Failure;
         }
 
+        await using var staging = await ConfiguredStores.OpenStagingAsync(configuration, data.Staging, data.Scratch, loggers, time, cancellationToken);
+        if (staging.Default.State == StoreState.Failed)
+        {
+            logger.LogError("Nothing can be staged, so images can only be uploaded or copied: {Problem}", staging.Default.Problem);
+        }
+
         var options = new ImageOptions
         {
             SizeCap = configuration.Limits.ImageSizeCap,
@@ -38,9 +44,10 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             LeaseDuration = configuration.Limits.Lease,
         };
         var policy = new PolicyRules(policyFile?.Rules ?? PolicySet.Default);
-        await using var images = new ImageServices(registry, stores, options, time, loggers, policy);
+        await using var images = new ImageServices(
+            registry, stores, options, time, loggers, policy, configuration.Import.Options, staging.Default.State == StoreState.Ready ? staging : null);
         await using var policyWatch = WatchPolicy(policyFile, policy, logger);
-        await images.Sweeper.StartAsync(cancellationToken);
+        await images.StartAsync(cancellationToken);
         await using var mount = await GatewayMount.StartAsync(configuration, images, loggers, cancellationToken);
         await using var server = await GatewayServer.StartAsync(configuration, images, loggers, time, cancellationToken);
         Announce(server, mount, json);

@@ -1,5 +1,6 @@
 using System.Net;
 using GlanceGateway.Api;
+using GlanceGateway.Images;
 using Microsoft.Extensions.Logging;
 
 namespace GlanceGateway.Host.Configuration;
@@ -36,6 +37,9 @@ public sealed record GatewayConfiguration
 
     /// <summary><c>limits</c>.</summary>
     public LimitsConfiguration Limits { get; init; } = new();
+
+    /// <summary><c>import</c>.</summary>
+    public ImportConfiguration Import { get; init; } = new();
 
     /// <summary><c>policy.file</c>: an operator's rules over the defaults; null for none.</summary>
     public string? PolicyFile { get; init; }
@@ -176,6 +180,17 @@ public sealed record LimitsConfiguration
 
     /// <summary><c>limits.lease</c>: how long a transfer's lease lives without renewal; at least a second.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>Bringing data in by other ways than an upload.</summary>
+public sealed record ImportConfiguration
+{
+    /// <summary><c>import.staging_store</c>: the store of <c>stores</c> in which data waits to be imported, and no image lies; null for a directory
+    /// under <c>data</c>.</summary>
+    public string? StagingStore { get; init; }
+
+    /// <summary>All other keys.</summary>
+    public ImportOptions Options { get; init; } = new();
 }
 
 /// <summary>The log.</summary>

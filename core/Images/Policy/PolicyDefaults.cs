@@ -47,15 +47,17 @@ internal static class PolicyDefaults
         Of(PolicyAction.GetMember, $"role:admin or (role:reader and ({Owns} or {IsMember}))", "See with whom an image is shared, one by one"),
         Of(PolicyAction.GetMembers, $"role:admin or (role:reader and ({Owns} or {IsMember}))", "List with whom an image is shared"),
         Of(PolicyAction.ModifyMember, $"role:admin or (role:member and {IsMember})", "Answer a share"),
+        Of(PolicyAction.CopyImage, "role:admin", "Copy an active image's data to more stores"),
+        Of(PolicyAction.TasksApiAccess, "role:admin", "Use the tasks API"),
     ];
 
     /// <summary>Glance's rules for what this gateway does not do: an operator's file may hold them, they decide nothing.</summary>
     public static IReadOnlySet<string> Elsewhere { get; } = new HashSet<string>(StringComparer.Ordinal)
     {
-        "download_from_store", "copy_image", "copy_from",
+        "download_from_store", "copy_from",
         "get_image_location", "set_image_location", "delete_image_location", "add_image_location", "fetch_image_location",
         "manage_image_cache", "cache_image", "cache_list", "cache_delete", "cache_clean", "cache_prune", "list_cached_nodes",
-        "stores_info_detail", "tasks_api_access", "get_task", "get_tasks", "add_task", "modify_task",
+        "stores_info_detail", "get_task", "get_tasks", "add_task", "modify_task",
         "get_metadef_namespace", "get_metadef_namespaces", "add_metadef_namespace", "modify_metadef_namespace", "delete_metadef_namespace",
         "get_metadef_object", "get_metadef_objects", "add_metadef_object", "modify_metadef_object", "delete_metadef_object",
         "get_metadef_resource_type", "list_metadef_resource_types",
