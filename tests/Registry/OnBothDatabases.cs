@@ -29,3 +29,7 @@ public sealed class ListPagingOnPostgres() : ListPagingTests(new PostgresHome())
 public sealed class ListVisibilityOnSqlite(SharedSqliteHome home) : ListVisibilityTests(home), IClassFixture<SharedSqliteHome>;
 
 public sealed class ListVisibilityOnPostgres(SharedPostgresHome home) : ListVisibilityTests(home), IClassFixture<SharedPostgresHome>;
+
+public sealed class TasksOnSqlite() : TaskTests(new SqliteHome());
+
+public sealed class TasksOnPostgres() : TaskTests(new PostgresHome());
