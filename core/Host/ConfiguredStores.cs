@@ -32,7 +32,7 @@ public static class ConfiguredStores
         var stores = await StoreSet.OpenAsync(
             catalog,
             [.. configuration.Stores.Where(store => store.Id != configuration.Import.StagingStore).Select(Define)],
-            new StoreSetOptions { ScratchRoot = scratchRoot },
+            new StoreSetOptions { ScratchRoot = scratchRoot, Outbound = configuration.Outbound },
             loggers,
             time,
             cancellationToken);
@@ -74,7 +74,7 @@ public static class ConfiguredStores
             };
 
         // No store's id begins like this, so nobody else has a scratch directory of this name.
-        var options = new StoreSetOptions { ScratchRoot = Path.Join(scratchRoot, "os_glance_staging") };
+        var options = new StoreSetOptions { ScratchRoot = Path.Join(scratchRoot, "os_glance_staging"), Outbound = configuration.Outbound };
         return StoreSet.OpenAsync(PluginCatalog.Scan(configuration.PluginDirectories), [definition], options, loggers, time, cancellationToken);
     }
 

@@ -47,4 +47,7 @@ internal static partial class ImageLog
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Task {TaskId} ({Type}) of image {ImageId} is another gateway's now.")]
     public static partial void TaskLost(ILogger log, string type, string taskId, string imageId);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: its data could not be fetched from {Origin}: {Reason}")]
+    public static partial void FetchFailed(ILogger log, string imageId, string origin, string reason);
 }

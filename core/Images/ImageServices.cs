@@ -7,6 +7,8 @@ namespace GlanceGateway.Images;
 /// <summary>Every service of this project over one registry and one set of stores. Disposes neither.</summary>
 public sealed class ImageServices : IAsyncDisposable
 {
+    private readonly WebImport web;
+
     /// <summary>Puts the services together.</summary>
     /// <param name="registry">Not disposed.</param>
     /// <param name="stores">Not disposed.</param>
@@ -38,7 +40,8 @@ public sealed class ImageServices : IAsyncDisposable
         Downloads = new ImageDownloads(access, policy, stores, loggers.CreateLogger<ImageDownloads>());
         Staging = new ImageStaging(registry, access, area, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
 
-        var methods = MethodsOf(import, area.IsConfigured);
+        web = new WebImport(import.Outbound, options.StallTimeout, time, loggers.CreateLogger<ImageImports>());
+        var methods = MethodsOf(import, area.IsConfigured, web);
         var importLog = loggers.CreateLogger<ImageImports>();
         var copies = new StoreCopy(registry, stores, new ContentJudge(options, importLog), options, time);
         var byName = methods.ToDictionary(method => method.Name, StringComparer.Ordinal);
@@ -105,13 +108,14 @@ public sealed class ImageServices : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Runner.DisposeAsync();
+        web.Dispose();
         await Sweeper.DisposeAsync();
     }
 
     /// <summary>The import methods that are enabled and can work, in the order of the configuration.</summary>
-    private static List<IImportMethod> MethodsOf(ImportOptions options, bool canStage)
+    private static List<IImportMethod> MethodsOf(ImportOptions options, bool canStage, WebImport web)
     {
-        IImportMethod[] known = canStage ? [new StagedImport(), new CopyImport()] : [new CopyImport()];
+        IImportMethod[] known = canStage ? [new StagedImport(), web, new CopyImport()] : [new CopyImport()];
         return [.. options.Methods.Distinct(StringComparer.Ordinal).Select(name => Array.Find(known, method => method.Name == name)).OfType<IImportMethod>()];
     }
 }

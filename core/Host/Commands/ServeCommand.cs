@@ -45,7 +45,14 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
         };
         var policy = new PolicyRules(policyFile?.Rules ?? PolicySet.Default);
         await using var images = new ImageServices(
-            registry, stores, options, time, loggers, policy, configuration.Import.Options, staging.Default.State == StoreState.Ready ? staging : null);
+            registry,
+            stores,
+            options,
+            time,
+            loggers,
+            policy,
+            configuration.Import.Options with { Outbound = configuration.Outbound },
+            staging.Default.State == StoreState.Ready ? staging : null);
         await using var policyWatch = WatchPolicy(policyFile, policy, logger);
         await images.StartAsync(cancellationToken);
         await using var mount = await GatewayMount.StartAsync(configuration, images, loggers, cancellationToken);

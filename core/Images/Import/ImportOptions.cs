@@ -1,3 +1,5 @@
+using GlanceGateway.Stores;
+
 namespace GlanceGateway.Images;
 
 /// <summary>How images are imported.</summary>
@@ -12,6 +14,9 @@ public sealed record ImportOptions
 
     /// <summary>Stores into which one import copies at the same time. At least 1.</summary>
     public int ParallelStores { get; init; } = 2;
+
+    /// <summary>What <c>web-download</c> may connect to.</summary>
+    public OutboundRules Outbound { get; init; } = new();
 
     /// <summary>How long the record of a task stays after its end.</summary>
     public TimeSpan TaskLifetime { get; init; } = TimeSpan.FromHours(48);
