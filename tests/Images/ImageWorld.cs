@@ -104,7 +104,7 @@ internal sealed class ImageWorld : IAsyncDisposable
     {
         for (var tries = 0; tries < 2400; tries++)
         {
-            if ((await registry.ListImageTasksAsync(image.Id, Token)).LastOrDefault() is { HasEnded: true } task)
+            if (await registry.ListImageTasksAsync(image.Id, Token) is [.., { HasEnded: true } task])
             {
                 return task;
             }

@@ -93,6 +93,7 @@ public sealed class TaskRecoveryTests
         var queued = await world.FindAsync(image);
         Assert.Equal(ImageStatus.Queued, queued.Status);
         Assert.DoesNotContain(queued.Properties, p => p.Key == "os_glance_import_task");
+        await world.Images.Sweeper.SweepAsync(ownToo: true, Token);
         Assert.Empty(world.FilesOf("staging"));
         await world.UploadAsync(image, data);
     }

@@ -58,11 +58,15 @@ public sealed class TaskRunner : IAsyncDisposable
     /// <summary>Stops all tasks where they are and gives them back.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (stopping.IsCancellationRequested)
+        {
+            return;
+        }
+
         await stopping.CancelAsync();
         await sweeping;
         await Task.WhenAll(running.Values.Select(task => task.Ended));
         slots.Dispose();
-        stopping.Dispose();
     }
 
     /// <summary>Begins to work on a task under a lease that was taken for it.</summary>
