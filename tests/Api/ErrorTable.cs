@@ -385,15 +385,15 @@ internal static class ErrorTable
         }.Select(uri => Import($"web {uri}", Owner, "{queued}", $$$"""{"method":{"name":"web-download","uri":"{{{uri}}}"}}""", 400, $"URI for web-download does not pass filtering: {uri}")),
 
         // Tasks
-        new("tasks of image", Owner, "GET /v2/images/{queued}/tasks", 200) { Says = "{"tasks":[]}" },
+        new("tasks of image", Owner, "GET /v2/images/{queued}/tasks", 200) { Says = """{"tasks":[]}""" },
         new("tasks of image as stranger", Stranger, "GET /v2/images/{queued}/tasks", 404) { Says = Hidden },
         new("tasks", Admin, "GET /v2/tasks", 200) { Says = "/v2/schemas/tasks" },
         new("tasks as owner", Owner, "GET /v2/tasks", 403) { Says = "You are not authorized to complete tasks_api_access action." },
         new("tasks as nobody", Nobody, "GET /v2/tasks", 401),
         .. new[] { "limit=-1", "limit=x", "marker=x", "marker=", "type=zz", "status=zz", "sort_key=zz", "sort_dir=zz" }
-            .Select(query => new Case($"tasks ?{query}", Admin, $"GET /v2/tasks?{query}", 400)),
+            .Select(q => new Case($"tasks ?{q}", Admin, $"GET /v2/tasks?{q}", 400)),
         .. new[] { "limit=0", "limit=9999", "type=import", "status=success", "sort_key=updated_at&sort_dir=asc", "unknown=1" }
-            .Select(query => new Case($"tasks ?{query}", Admin, $"GET /v2/tasks?{query}", 200)),
+            .Select(q => new Case($"tasks ?{q}", Admin, $"GET /v2/tasks?{q}", 200)),
         new("tasks after unknown", Admin, "GET /v2/tasks?marker={missing}", 404) { Says = "Could not find task" },
         new("task", Admin, "GET /v2/tasks/{missing}", 404) { Says = "Could not find task" },
         new("task as owner", Owner, "GET /v2/tasks/{missing}", 403),
@@ -405,7 +405,7 @@ internal static class ErrorTable
         NewTask("task without source", Admin, """{"type":"import","input":{}}""", 400, "import_from"),
         NewTask("task from file", Admin, """{"type":"import","input":{"import_from":"file:///etc/passwd","import_from_format":"raw","image_properties":{}}}""", 400, "does not pass filtering"),
         NewTask("task without format", Admin, """{"type":"import","input":{"import_from":"http://127.0.0.1:1/","image_properties":{}}}""", 409),
-        NewTask("task as owner", Owner, """{"type":"import","input":{}}""", 403),
+        NewTask("new task as owner", Owner, """{"type":"import","input":{}}""", 403),
         new("task without body", Admin, "POST /v2/tasks", 400) { Says = "Body expected in request." },
 
         // Schemas and information

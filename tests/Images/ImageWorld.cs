@@ -115,6 +115,17 @@ internal sealed class ImageWorld : IAsyncDisposable
         throw new TimeoutException("The task does not end.");
     }
 
+    /// <summary>Waits until the staging area is empty: a task ends shortly before its staged bytes go.</summary>
+    public async Task NothingStagedAsync()
+    {
+        for (var tries = 0; tries < 800 && FilesOf("staging").Length > 0; tries++)
+        {
+            await Task.Delay(25, Token);
+        }
+
+        Assert.Empty(FilesOf("staging"));
+    }
+
     public async Task<byte[]> ReadAsync(Image image, Caller? caller = null)
     {
         await using var data = await Images.Downloads.OpenAsync(caller ?? Owner, image.Id, Token);

@@ -36,7 +36,7 @@ public sealed class ImportTests
         Assert.Equal(("", ""), (Mark(active, "os_glance_importing_to_stores"), Mark(active, "os_glance_failed_import")));
         Assert.Null(Mark(active, "os_glance_import_task"));
         Assert.Equal(data, await world.ReadAsync(image));
-        await NothingStagedAsync(world);
+        await world.NothingStagedAsync();
         await SettledAsync(world);
     }
 
@@ -73,7 +73,7 @@ public sealed class ImportTests
         Assert.Empty(queued.Locations);
         Assert.Empty(world.Files);
         Assert.Empty(world.FilesOf("deep"));
-        await NothingStagedAsync(world);
+        await world.NothingStagedAsync();
         await world.UploadAsync(image, data);
     }
 
@@ -90,7 +90,7 @@ public sealed class ImportTests
         Assert.Equal(ImageStatus.Active, active.Status);
         Assert.Equal(["deep", "disk"], active.Locations.Select(l => l.Store).Order(StringComparer.Ordinal));
         Assert.Equal(("small", ""), (Mark(active, "os_glance_failed_import"), Mark(active, "os_glance_importing_to_stores")));
-        await NothingStagedAsync(world);
+        await world.NothingStagedAsync();
         await SettledAsync(world);
     }
 
@@ -103,7 +103,7 @@ public sealed class ImportTests
         await world.ImportAsync(image, """{"method":{"name":"glance-direct"},"stores":["small"],"all_stores_must_succeed":false}""");
         Assert.Equal(WorkStatus.Failure, (await world.EndOfTaskAsync(image)).Status);
         Assert.Equal(ImageStatus.Queued, (await world.FindAsync(image)).Status);
-        await NothingStagedAsync(world);
+        await world.NothingStagedAsync();
     }
 
     [Fact]
@@ -117,7 +117,7 @@ public sealed class ImportTests
         Assert.Equal(WorkStatus.Failure, task.Status);
         Assert.Equal(ImageStatus.Queued, (await world.FindAsync(image)).Status);
         Assert.Empty(world.Files);
-        await NothingStagedAsync(world);
+        await world.NothingStagedAsync();
     }
 
     [Fact]
@@ -167,7 +167,7 @@ public sealed class ImportTests
         var image = await world.CreateAsync();
         await world.StageAsync(image, data);
         await world.Images.Catalog.DeleteAsync(ImageWorld.Owner, image.Id, Token);
-        await NothingStagedAsync(world);
+        await world.NothingStagedAsync();
     }
 
     [Fact]
@@ -187,7 +187,7 @@ public sealed class ImportTests
         Assert.Equal(ImageError.Conflict, await ImageWorld.RefusalAsync(world.StageAsync(image, data)));
         await world.Images.Catalog.DeleteAsync(ImageWorld.Owner, image.Id, Token);
         Assert.Equal(ImageError.Gone, await ImageWorld.RefusalAsync(staging));
-        await NothingStagedAsync(world);
+        await world.NothingStagedAsync();
     }
 
     [Theory]
@@ -206,7 +206,7 @@ public sealed class ImportTests
         var failure = await Assert.ThrowsAnyAsync<Exception>(() => staging);
         Assert.Equal(how switch { "toolarge" => ImageError.TooLarge, "declared" => ImageError.Invalid, _ => null }, (failure as ImageException)?.Error);
         Assert.Equal((ImageStatus.Queued, null), ((await world.FindAsync(image)).Status, (await world.FindAsync(image)).Size));
-        await NothingStagedAsync(world);
+        await world.NothingStagedAsync();
         await world.StageAsync(image, data);
     }
 
@@ -234,16 +234,6 @@ public sealed class ImportTests
     }
 
     private static string? Mark(Image image, string name) => image.Properties.FirstOrDefault(p => p.Key == name).Value;
-
-    private static async Task NothingStagedAsync(ImageWorld world)
-    {
-        for (var tries = 0; tries < 400 && world.FilesOf("staging").Length > 0; tries++)
-        {
-            await Task.Delay(25, Token);
-        }
-
-        Assert.Empty(world.FilesOf("staging"));
-    }
 
     /// <summary>Waits until no intent is left: registry and stores agree.</summary>
     private static async Task SettledAsync(ImageWorld world)

@@ -29,7 +29,7 @@ public sealed class TaskRecoveryTests
 
         Assert.Equal((WorkStatus.Success, 1), (task.Status, task.Attempts));
         Assert.Equal(data, await reborn.ReadAsync(image));
-        Assert.Empty(reborn.FilesOf("staging"));
+        await reborn.NothingStagedAsync();
     }
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class TaskRecoveryTests
         Assert.Equal(ImageStatus.Queued, queued.Status);
         Assert.DoesNotContain(queued.Properties, p => p.Key == "os_glance_import_task");
         await world.Images.Sweeper.SweepAsync(ownToo: true, Token);
-        Assert.Empty(world.FilesOf("staging"));
+        await world.NothingStagedAsync();
         await world.UploadAsync(image, data);
     }
 
