@@ -24,7 +24,6 @@ public sealed class ImportTests
         var glance = RealClient.Glance(site);
         var file = await FileAsync(site);
 
-        Assert.Contains("glance-direct", await glance.RunAsync("import-info"), StringComparison.Ordinal);
         var made = await glance.TableAsync(
             "image-create-via-import", "--name", "one", "--disk-format", "raw", "--container-format", "bare", "--file", file, "--import-method", "glance-direct", "--stores", "fast,deep");
         await ActiveAsync(site, made["id"]);
