@@ -15,14 +15,24 @@ public static class ConfiguredStores
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Cancels the start.</param>
     /// <exception cref="ConfigurationException">A store works in a directory that lies under the mount or around it.</exception>
+    public static Task<StoreSet> OpenAsync(
+        GatewayConfiguration configuration,
+        string scratchRoot,
+        ILoggerFactory loggers,
+        TimeProvider time,
+        CancellationToken cancellationToken) =>
+        OpenAsync(PluginCatalog.Scan(configuration.PluginDirectories), configuration, scratchRoot, loggers, time, cancellationToken);
+
+    /// <summary>Starts the configured stores with given plugins.</summary>
+    /// <exception cref="ConfigurationException">A store works in a directory that lies under the mount or around it.</exception>
     public static async Task<StoreSet> OpenAsync(
+        PluginCatalog catalog,
         GatewayConfiguration configuration,
         string scratchRoot,
         ILoggerFactory loggers,
         TimeProvider time,
         CancellationToken cancellationToken)
     {
-        var catalog = PluginCatalog.Scan(configuration.PluginDirectories);
         var logger = loggers.CreateLogger("GlanceGateway.Host");
         foreach (var problem in catalog.Problems)
         {
@@ -31,8 +41,15 @@ public static class ConfiguredStores
 
         var stores = await StoreSet.OpenAsync(
             catalog,
-            [.. configuration.Stores.Where(store => store.Id != configuration.Import.StagingStore).Select(Define)],
-            new StoreSetOptions { ScratchRoot = scratchRoot, Outbound = configuration.Outbound },
+            Define(configuration),
+            new StoreSetOptions
+            {
+                ScratchRoot = scratchRoot,
+                Outbound = configuration.Outbound,
+                AllowedPlugins = configuration.Plugins.Allow,
+                DrainTimeout = configuration.Plugins.DrainTimeout,
+                ObjectionToPath = path => ObjectionTo(configuration, path),
+            },
             loggers,
             time,
             cancellationToken);
@@ -49,14 +66,16 @@ public static class ConfiguredStores
     }
 
     /// <summary>Starts the store in which data waits to be imported: the configured one, or a directory.</summary>
-    /// <param name="configuration">Names the store and where plugins are.</param>
+    /// <param name="catalog">Where its driver comes from.</param>
+    /// <param name="configuration">Names the store.</param>
     /// <param name="directory">Used when no store is configured for it.</param>
-    /// <param name="scratchRoot">As for <see cref="OpenAsync"/>.</param>
+    /// <param name="scratchRoot">Where it gets its scratch directory.</param>
     /// <param name="loggers">For the store and its driver.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Cancels the start.</param>
     /// <returns>A set of one store, which may have failed.</returns>
     public static Task<StoreSet> OpenStagingAsync(
+        PluginCatalog catalog,
         GatewayConfiguration configuration,
         string directory,
         string scratchRoot,
@@ -74,9 +93,17 @@ public static class ConfiguredStores
             };
 
         // No store's id begins like this, so nobody else has a scratch directory of this name.
-        var options = new StoreSetOptions { ScratchRoot = Path.Join(scratchRoot, "os_glance_staging"), Outbound = configuration.Outbound };
-        return StoreSet.OpenAsync(PluginCatalog.Scan(configuration.PluginDirectories), [definition], options, loggers, time, cancellationToken);
+        var options = new StoreSetOptions { ScratchRoot = Path.Join(scratchRoot, "os_glance_staging"), Outbound = configuration.Outbound, AllowedPlugins = configuration.Plugins.Allow };
+        return StoreSet.OpenAsync(catalog, [definition], options, loggers, time, cancellationToken);
     }
+
+    /// <summary>The stores of a configuration as the set of those that hold images takes them.</summary>
+    public static IReadOnlyList<StoreDefinition> Define(GatewayConfiguration configuration) => 
+        [.. configuration.Stores.Where(store => store.Id != configuration.Import.StagingStore).Select(Define)];
+
+    // Asked about stores that come up while the mount is there; those of the start are checked before it is.
+    private static string? ObjectionTo(GatewayConfiguration configuration, string path) =>
+        configuration.Mount is { } mount ? MountOverlap.Find(mount.Directory, [new("its directory", path)]).FirstOrDefault() : null;
 
     private static StoreDefinition Define(StoreConfiguration store) => new()
     {

@@ -16,6 +16,7 @@ public sealed class ImageServices : IAsyncDisposable
     /// <param name="time">The clock of leases.</param>
     /// <param name="loggers">Where lines go.</param>
     /// <param name="policy">Who may do what; null for Glance's defaults.</param>
+    /// <param name="limits">What projects may use; null for no limits.</param>
     /// <param name="import">How images are imported; null for the defaults.</param>
     /// <param name="staging">A set of one store, where data waits to be imported; null for none, which leaves only copies between stores. Not disposed.</param>
     public ImageServices(
@@ -25,6 +26,7 @@ public sealed class ImageServices : IAsyncDisposable
         TimeProvider time,
         ILoggerFactory loggers,
         PolicyRules? policy = null,
+        ILimitSource? limits = null,
         ImportOptions? import = null,
         StoreSet? staging = null)
     {
@@ -33,26 +35,29 @@ public sealed class ImageServices : IAsyncDisposable
         policy ??= new PolicyRules();
         import ??= new ImportOptions();
         var access = new ImageAccess(registry, policy);
+        Quotas = new QuotaLedger(registry, limits ?? ConfiguredLimits.None);
+        Protections = new PropertyProtections(policy);
         var stagingStore = new StagingStore(staging);
         Sweeper = new IntentSweeper(registry, stores, stagingStore, options, time, loggers.CreateLogger<IntentSweeper>());
         var area = new StagingArea(registry, stagingStore, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
-        Uploads = new ImageUploads(registry, stores, access, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
+        Uploads = new ImageUploads(registry, stores, access, Quotas, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
         Downloads = new ImageDownloads(access, policy, stores, loggers.CreateLogger<ImageDownloads>());
-        Staging = new ImageStaging(registry, access, area, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
+        Staging = new ImageStaging(registry, access, Quotas, area, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
 
         web = new WebImport(import.Outbound, options.StallTimeout, time, loggers.CreateLogger<ImageImports>());
         var methods = MethodsOf(import, area.IsConfigured, web);
         var importLog = loggers.CreateLogger<ImageImports>();
         var copies = new StoreCopy(registry, stores, new ContentJudge(options, importLog), options, time);
         var byName = methods.ToDictionary(method => method.Name, StringComparer.Ordinal);
-        var work = new ImportWork(registry, byName, area, copies, Downloads, Sweeper, import, options, importLog);
+        var work = new ImportWork(registry, byName, Quotas, area, copies, Downloads, Sweeper, import, options, importLog);
         Runner = new TaskRunner(registry, Sweeper, [work], import.ParallelImports, options, time, loggers.CreateLogger<TaskRunner>());
-        Imports = new ImageImports(registry, stores, access, [.. methods.Select(method => method.Name)], byName, Runner, options);
+        Imports = new ImageImports(registry, stores, access, Quotas, [.. methods.Select(method => method.Name)], byName, Runner, options);
 
         var deletion = new ImageDeletion(registry, stores, area, Runner, options, time);
-        Catalog = new ImageCatalog(registry, policy, access, new ImageValues(Schema, options), deletion);
+        Catalog = new ImageCatalog(registry, policy, access, Quotas, new ImageValues(Schema, options), deletion, Protections);
         Members = new ImageMembers(registry, policy, access, options);
         Tasks = new ImageTasks(registry, policy, access, Catalog, Imports);
+        Metadefs = new MetadefCatalog(registry, policy);
         Stores = new StoreListing(stores);
         Changes = new ImageChanges(registry, Catalog);
     }
@@ -86,6 +91,15 @@ public sealed class ImageServices : IAsyncDisposable
 
     /// <summary>Runs that work.</summary>
     public TaskRunner Runner { get; }
+
+    /// <summary>What projects use and may use.</summary>
+    public QuotaLedger Quotas { get; }
+
+    /// <summary>Who may see and change which custom properties; nothing is protected to begin with.</summary>
+    public PropertyProtections Protections { get; }
+
+    /// <summary>Metadata definitions.</summary>
+    public MetadefCatalog Metadefs { get; }
 
     /// <summary>Which stores there are.</summary>
     public StoreListing Stores { get; }

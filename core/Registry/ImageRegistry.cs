@@ -32,6 +32,7 @@ public sealed class ImageRegistry : IAsyncDisposable
     {
         InstanceId = instanceId;
         _engine = engine;
+        Metadefs = new MetadefRegistry(engine);
     }
 
     /// <summary>
@@ -53,6 +54,9 @@ public sealed class ImageRegistry : IAsyncDisposable
 
     /// <summary>This gateway's instance id.</summary>
     public string InstanceId { get; }
+
+    /// <summary>Metadata definitions.</summary>
+    public MetadefRegistry Metadefs { get; }
 
     /// <summary>Runs a unit of work: it commits as a whole and durably before the task ends, or not at all. It may run again after a
     /// conflict, so it must touch nothing but the transaction, and it must not wait for bytes or the network. Cancelling withdraws a unit that
@@ -108,6 +112,10 @@ public sealed class ImageRegistry : IAsyncDisposable
     /// <summary>The staged data of an image; null for none.</summary>
     public Task<StagedData?> FindStagedAsync(string imageId, CancellationToken cancellationToken) =>
         _engine.ReadAsync((connection, token) => TaskReads.StagedAsync(connection, imageId, token), cancellationToken);
+
+    /// <summary>What a project uses, with what work under live leases has reserved: bytes or a number.</summary>
+    public Task<long> SumUsageAsync(string project, UsageKind kind, CancellationToken cancellationToken) => _engine.ReadAsync(
+        async (connection, token) => await UsageReads.SumAsync(connection, project, kind, await _engine.NowAsync(connection, token), token), cancellationToken);
 
     /// <summary>The sequence of the newest change; 0 for none.</summary>
     public Task<long> LatestChangeAsync(CancellationToken cancellationToken) => _engine.ReadAsync(FollowReads.LatestChangeAsync, cancellationToken);

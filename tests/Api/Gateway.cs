@@ -63,6 +63,8 @@ public sealed class Gateway : IAsyncLifetime
 
     public ApiOptions ApiOptions { get; init; } = new() { Identity = IdentityMode.Headers, TrustedProxies = [IPNetwork.Parse("127.0.0.0/8")] };
 
+    public ILimitSource? Limits { get; init; }
+
     internal ImageRegistry Registry { get; private set; } = null!;
 
     public Uri Url { get; private set; } = null!;
@@ -88,7 +90,7 @@ public sealed class Gateway : IAsyncLifetime
             [new() { Id = "staging", Driver = "filesystem", Options = new Dictionary<string, object?> { ["directory"] = Path.Combine(directory.FullName, "staging") } }],
             new StoreSetOptions { ScratchRoot = Path.Combine(directory.FullName, "scratch-staging") },
             NullLoggerFactory.Instance, TimeProvider.System, none);
-        images = new ImageServices(Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, import: ImportOptions, staging: staging);
+        images = new ImageServices(Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, limits: Limits, import: ImportOptions, staging: staging);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");

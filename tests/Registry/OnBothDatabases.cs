@@ -33,3 +33,12 @@ public sealed class ListVisibilityOnPostgres(SharedPostgresHome home) : ListVisi
 public sealed class TasksOnSqlite() : TaskTests(new SqliteHome());
 
 public sealed class TasksOnPostgres() : TaskTests(new PostgresHome());
+
+public sealed class UsageOnSqlite() : UsageTests(new SqliteHome())
+{
+    [Fact]
+    public async Task Usage_is_summed_up_from_its_index_alone() =>
+        Assert.Contains("USING COVERING INDEX images_by_project_usage", await PlanAsync("EXPLAIN QUERY PLAN"), StringComparison.Ordinal);
+}
+
+public sealed class UsageOnPostgres() : UsageTests(new PostgresHome());

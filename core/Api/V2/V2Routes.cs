@@ -11,7 +11,8 @@ internal sealed class V2Routes(
     SchemaHandlers schemas,
     ImportHandlers import,
     TaskHandlers tasks,
-    InfoHandlers info)
+    InfoHandlers info,
+    MetadefRoutes metadefs)
 {
     /// <summary>Makes the table.</summary>
     public RouteTable Build() => new(
@@ -55,6 +56,8 @@ internal sealed class V2Routes(
 
         new("GET", "info/import", BodyRule.Refused, import.InfoAsync),
         new("GET", "info/stores", BodyRule.Refused, info.StoresAsync),
-        new("GET", "info/usage", BodyRule.Ignored, InfoHandlers.UsageAsync),
+        new("GET", "info/usage", BodyRule.Ignored, info.UsageAsync),
+
+        .. metadefs.Build(),
     ]);
 }

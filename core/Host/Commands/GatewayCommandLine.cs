@@ -19,6 +19,11 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
         Description = "Write the result as JSON",
     };
 
+    private readonly Option<bool> _probe = new("--probe")
+    {
+        Description = "Write, read and delete a small object in each store, and show how long that took",
+    };
+
     /// <summary>Runs a command line to its exit code; see <see cref="ExitCodes"/>.</summary>
     /// <param name="arguments">Without the program's name.</param>
     /// <param name="cancellationToken">Asks the command to end in good order.</param>
@@ -80,13 +85,18 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
 
     private RootCommand Build()
     {
+        var metadefs = new MetadefsCommands(terminal, time);
         var root = new RootCommand("An image service for virtual machine images: the OpenStack Images API and a read-only mount over storage drivers.")
         {
             Branch("stores", "The configured stores", Leaf(
                 "list",
                 "Start every configured store and show its state and room",
-                _configuration.AddPlace,
-                (line, json, token) => new StoresListCommand(terminal, time).RunAsync(Load(line), json, token))),
+                command =>
+                {
+                    _configuration.AddPlace(command);
+                    command.Options.Add(_probe);
+                },
+                (line, json, token) => new StoresListCommand(terminal, time).RunAsync(Load(line), line.GetValue(_probe), json, token))),
             Branch("plugins", "The installed storage drivers", Leaf(
                 "list",
                 "Show the storage drivers that are installed, without running them",
@@ -97,6 +107,36 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
                 "Bring the registry to this version's schema; on SQLite the gateway must not run",
                 _configuration.AddPlace,
                 (line, json, token) => new MigrateCommand(terminal, time).RunAsync(Load(line), json, token))),
+            Branch(
+                "metadefs",
+                "Metadata definitions: what properties mean",
+                Leaf(
+                    "load",
+                    "Load definitions from files in Glance's form, or those that come with the gateway",
+                    command =>
+                    {
+                        metadefs.AddLoadOptions(command);
+                        _configuration.AddPlace(command);
+                    },
+                    (line, json, token) => metadefs.LoadAsync(Load(line), line, json, token)),
+                Leaf(
+                    "unload",
+                    "Delete namespaces with all that they hold, protected ones too",
+                    command =>
+                    {
+                        metadefs.AddUnloadOptions(command);
+                        _configuration.AddPlace(command);
+                    },
+                    (line, json, token) => metadefs.UnloadAsync(Load(line), line, json, token)),
+                Leaf(
+                    "export",
+                    "Write every namespace to a file that 'load' takes",
+                    command =>
+                    {
+                        MetadefsCommands.AddExportOptions(command);
+                        _configuration.AddPlace(command);
+                    },
+                    (line, json, token) => metadefs.ExportAsync(Load(line), line, json, token))),
             Branch(
                 "config",
                 "The configuration file",
@@ -110,6 +150,11 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
                     "Print a documented configuration file with every key",
                     _ => { },
                     (_, json, _) => Task.FromResult(new ConfigCommands(terminal).PrintSample(json)))),
+            Leaf(
+                "doctor",
+                "Try everything out that a gateway needs, and say what is wrong and how to mend it",
+                _configuration.AddAll,
+                (line, json, token) => new DoctorCommand(terminal, time).RunAsync(Load(line), json, token)),
             Leaf(
                 "explain",
                 "Say whether somebody may do something to an image, and which rule decides it",
@@ -129,7 +174,7 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
             "serve",
             "Serve the Images API, and the mount if there is one, until interrupted",
             _configuration.AddAll,
-            (line, json, token) => new ServeCommand(terminal, time).RunAsync(Load(line), json, token)));
+            (line, json, token) => new ServeCommand(terminal, time).RunAsync(() => Load(line), json, token)));
         // The library's own --version prints the commit as well, and goes with no other flag.
         root.Options.Remove(root.Options.OfType<VersionOption>().Single());
         root.Options.Add(new Option<bool>("--version")

@@ -1,4 +1,5 @@
 using System.Net;
+using GlanceGateway.Api;
 using GlanceGateway.Images;
 using GlanceGateway.Registry;
 
@@ -15,6 +16,7 @@ internal static class ConfigurationChecks
         CheckIdentity(configuration, log, warnings);
         CheckDatabase(configuration, log);
         CheckStaging(configuration, log, warnings);
+        CheckQuotas(configuration, log, warnings);
         CheckMount(configuration, log, warnings);
         return warnings;
     }
@@ -135,6 +137,31 @@ internal static class ConfigurationChecks
             warnings.Add(
                 "data to be imported is staged in the data directory, which other gateways on this database do not see; if there are any, "
                 + "set import.staging_store to a store that all of them reach");
+        }
+    }
+
+    private static void CheckQuotas(GatewayConfiguration configuration, BindingLog log, List<string> warnings)
+    {
+        var quotas = configuration.Quotas;
+        if (!quotas.Keystone || !log.IsSound("identity", "identity.mode", "quotas", "quotas.keystone"))
+        {
+            return;
+        }
+
+        if (configuration.Identity.Mode != IdentityMode.Keystone)
+        {
+            log.Report(log.PlaceOf("quotas.keystone"), "quotas.keystone", "limits are read from the identity service that identity names; set 'mode: keystone' there, or write the limits here");
+        }
+        else if (configuration.Identity.Keystone is { Credential: not PasswordCredential })
+        {
+            log.Report(
+                log.PlaceOf("quotas.keystone"), "quotas.keystone",
+                "limits are read by a user of the whole system, which an application credential is not; give identity a username and password");
+        }
+
+        if (quotas.Standard != ProjectLimits.None || quotas.Projects.Count > 0)
+        {
+            warnings.Add("the limits under quotas have no effect with quotas.keystone: those that the identity service keeps count");
         }
     }
 

@@ -13,6 +13,7 @@ public sealed class ImageImports
     private readonly ImageRegistry registry;
     private readonly StoreSet stores;
     private readonly ImageAccess access;
+    private readonly QuotaLedger quotas;
     private readonly IReadOnlyDictionary<string, IImportMethod> methods;
     private readonly TaskRunner runner;
     private readonly ImageOptions options;
@@ -21,6 +22,7 @@ public sealed class ImageImports
         ImageRegistry registry,
         StoreSet stores,
         ImageAccess access,
+        QuotaLedger quotas,
         IReadOnlyList<string> announced,
         IReadOnlyDictionary<string, IImportMethod> methods,
         TaskRunner runner,
@@ -29,6 +31,7 @@ public sealed class ImageImports
         this.registry = registry;
         this.stores = stores;
         this.access = access;
+        this.quotas = quotas;
         this.methods = methods;
         this.runner = runner;
         this.options = options;
@@ -59,8 +62,9 @@ public sealed class ImageImports
         RequireReady(image, method);
         var named = FindStores(request, headerStore);
         method.Check(request.Method);
+        var quota = await quotas.OpenAsync(image.Owner, cancellationToken);
         if (await registry.WriteAsync(
-            (tx, ct) => BeginAsync(tx, caller, image.Id, method, request, named, ImageTasks.ImportType, requestId, ct), cancellationToken) is var (task, lease))
+            (tx, ct) => BeginAsync(tx, caller, image.Id, quota, method, request, named, ImageTasks.ImportType, requestId, ct), cancellationToken) is var (task, lease))
         {
             runner.Start(task, lease);
         }
@@ -82,8 +86,9 @@ public sealed class ImageImports
     internal async Task<TaskRecord> ImportNewAsync(Caller caller, Image image, ImportRequest request, string? requestId, CancellationToken cancellationToken)
     {
         var method = methods[request.Name];
+        var quota = await quotas.OpenAsync(image.Owner, cancellationToken);
         var (task, lease) = await registry.WriteAsync(
-            (tx, ct) => BeginAsync(tx, caller, image.Id, method, request, [stores.Default.Id], ImageTasks.LegacyImportType, requestId, ct), cancellationToken)
+            (tx, ct) => BeginAsync(tx, caller, image.Id, quota, method, request, [stores.Default.Id], ImageTasks.LegacyImportType, requestId, ct), cancellationToken)
             ?? throw new InvalidOperationException("A new image is in no store.");
         runner.Start(task, lease);
         return task;
@@ -134,6 +139,7 @@ public sealed class ImageImports
         RegistryTransaction tx,
         Caller caller,
         string imageId,
+        ProjectQuota quota,
         IImportMethod method,
         ImportRequest request,
         IReadOnlyList<string> named,
@@ -167,6 +173,12 @@ public sealed class ImageImports
         var leaseName = LeaseNames.OfImage(imageId);
         var lease = await tx.TakeLeaseAsync(leaseName, options.LeaseDuration, ownToo: false, cancellationToken)
             ?? throw Conflict($"Another operation works on the data of image {imageId}.");
+        await quota.RequireAsync(tx, UsageKind.StoredBytes, (image.Size ?? 0) * targets.Count, cancellationToken);
+        if (method.From == ImageStatus.Queued)
+        {
+            await quota.RequireAsync(tx, UsageKind.Transfers, 1, cancellationToken);
+        }
+
         var task = await tx.InsertTaskAsync(
             new TaskRecord
             {

@@ -20,6 +20,7 @@ namespace GlanceGateway.Images;
 internal sealed class ImportWork(
     ImageRegistry registry,
     IReadOnlyDictionary<string, IImportMethod> methods,
+    QuotaLedger quotas,
     StagingArea area,
     StoreCopy copies,
     ImageDownloads downloads,
@@ -50,6 +51,7 @@ internal sealed class ImportWork(
         List<CommittedCopy> committed = [];
         await using (source)
         {
+            using var hold = await quotas.ReserveAsync(image.Owner, UsageKind.StoredBytes, (source.Length ?? image.Size ?? 0) * missing.Count, lease, cancellationToken);
             await Parallel.ForEachAsync(
                 missing,
                 new ParallelOptions { MaxDegreeOfParallelism = options.ParallelStores, CancellationToken = cancellationToken },
@@ -135,6 +137,7 @@ internal sealed class ImportWork(
             throw new ImageException(ImageError.TooLarge, $"Image exceeds the maximum allowed size of {imageOptions.SizeCap} bytes.");
         }
 
+        using var hold = await quotas.ReserveAsync(image.Owner, UsageKind.StagedBytes, fetched.Length, job.Lease, cancellationToken);
         var intent = await registry.WriteAsync(
             async (tx, ct) =>
             {
@@ -147,7 +150,7 @@ internal sealed class ImportWork(
         var body = PipeReader.Create(fetched.Body, new StreamPipeReaderOptions(bufferSize: 1 << 16, leaveOpen: true));
         try
         {
-            var staged = await area.WriteAsync(intent, body, fetched.Length, image.Owner, cancellationToken);
+            var staged = await area.WriteAsync(intent, body, fetched.Length, image.Owner, hold, cancellationToken);
             var recorded = await registry.WriteAsync(
                 async (tx, ct) =>
                 {
@@ -227,7 +230,12 @@ internal sealed class ImportWork(
     {
         var image = await WantedAsync(tx, job, cancellationToken);
         await AddAsync(tx, image, copy, cancellationToken);
-        _ = await tx.UpdateImageAsync(Marked(Activated(image, copy), copy.Intent.Store, failed: false), cancellationToken) ?? throw Vanished(image.Id);
+        var marked = Marked(Activated(image, copy), copy.Intent.Store, failed: false);
+        _ = await tx.UpdateImageAsync(marked, cancellationToken) ?? throw Vanished(image.Id);
+
+        // The lease lives on: what was reserved for this copy counts as stored from here on.
+        var left = ImportMarks.StoresIn(marked, ImportMarks.Pending).Length;
+        await tx.LowerReservationAsync(job.Lease.Epoch, UsageKind.StoredBytes, copy.Data.Size * left, cancellationToken);
         return true;
     }
 

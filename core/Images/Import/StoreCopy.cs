@@ -45,7 +45,7 @@ internal sealed class StoreCopy(ImageRegistry registry, StoreSet stores, Content
         var body = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 1 << 16, leaveOpen: true));
         try
         {
-            var data = await pipeline.RunAsync(body, source.Length, writer, cancellationToken);
+            var data = await pipeline.RunAsync(body, source.Length, writer, reserve: null, cancellationToken);
             if (expectedHash is not null && expectedHash != data.Sha512)
             {
                 throw new ImageException(ImageError.Failed, "The data is not as it was when it came: its hash differs.");

@@ -36,6 +36,9 @@ public sealed class AccessExplainer(PolicySet policy)
     /// <summary>Whether an action is about an image that exists.</summary>
     public static bool NeedsImage(PolicyAction action) => action is not (PolicyAction.GetImages or PolicyAction.AddImage);
 
+    /// <summary>Whether an action is about images, so that it can be explained. Metadata definitions have actions of their own.</summary>
+    public static bool IsAboutImages(PolicyAction action) => !PolicyRules.RuleName(action).Contains("metadef", StringComparison.Ordinal);
+
     private AccessExplanation ExplainImage(in PolicyQuestion question, Image image, PolicyAction action)
     {
         var sight = Sight(question, image);

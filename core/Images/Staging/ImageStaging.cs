@@ -12,6 +12,7 @@ public sealed class ImageStaging
 {
     private readonly ImageRegistry registry;
     private readonly ImageAccess access;
+    private readonly QuotaLedger quotas;
     private readonly StagingArea area;
     private readonly IntentSweeper sweeper;
     private readonly ImageOptions options;
@@ -19,10 +20,18 @@ public sealed class ImageStaging
     private readonly ILogger log;
 
     internal ImageStaging(
-        ImageRegistry registry, ImageAccess access, StagingArea area, IntentSweeper sweeper, ImageOptions options, TimeProvider time, ILogger log)
+        ImageRegistry registry,
+        ImageAccess access,
+        QuotaLedger quotas,
+        StagingArea area,
+        IntentSweeper sweeper,
+        ImageOptions options,
+        TimeProvider time,
+        ILogger log)
     {
         this.registry = registry;
         this.access = access;
+        this.quotas = quotas;
         this.area = area;
         this.sweeper = sweeper;
         this.options = options;
@@ -45,14 +54,17 @@ public sealed class ImageStaging
         }
 
         var begun = time.GetTimestamp();
-        var (intent, lease) = await registry.WriteAsync((tx, ct) => BeginAsync(tx, image.Id, ct), cancellationToken);
+        var quota = await quotas.OpenAsync(image.Owner, cancellationToken);
+        var (intent, lease, reserved) = await registry.WriteAsync(
+            (tx, ct) => BeginAsync(tx, image.Id, quota, request.DeclaredSize, ct), cancellationToken);
+        using var hold = quota.Hold(UsageKind.StagedBytes, reserved, request.DeclaredSize, lease);
         StagedObject staged;
         await using (var held = new HeldLease(registry, lease, options.LeaseDuration, (tx, ct) => IsStillStagingAsync(tx, image.Id, ct), time))
         {
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(held.Lost, cancellationToken);
             try
             {
-                staged = await area.WriteAsync(intent, request.Body, request.DeclaredSize, caller.ProjectId, ending.Token);
+                staged = await area.WriteAsync(intent, request.Body, request.DeclaredSize, caller.ProjectId, hold, ending.Token);
 
                 // Not cancellable: from here on only the registry decides whether the data is staged.
                 await registry.WriteAsync((tx, ct) => RecordAsync(tx, staged, lease, ct), CancellationToken.None);
@@ -83,7 +95,8 @@ public sealed class ImageStaging
         _ => failure,
     };
 
-    private async Task<(StoreIntent Intent, Lease Lease)> BeginAsync(RegistryTransaction tx, string imageId, CancellationToken cancellationToken)
+    private async Task<(StoreIntent Intent, Lease Lease, long Reserved)> BeginAsync(
+        RegistryTransaction tx, string imageId, ProjectQuota quota, long? size, CancellationToken cancellationToken)
     {
         var image = await tx.FindImageAsync(imageId, cancellationToken) ?? throw ImageAccess.NoSuchImage(imageId);
         if (image.Status != ImageStatus.Queued)
@@ -94,10 +107,12 @@ public sealed class ImageStaging
 
         var lease = await tx.TakeLeaseAsync(LeaseNames.OfImage(imageId), options.LeaseDuration, ownToo: false, cancellationToken)
             ?? throw new ImageException(ImageError.Conflict, $"Another operation works on the data of image {imageId}.");
+        await quota.RequireAsync(tx, UsageKind.Transfers, 1, cancellationToken);
+        var reserved = await quota.ReserveAsync(tx, UsageKind.StagedBytes, size, lease, cancellationToken);
         var intent = area.NewIntent(imageId, lease, tx.Now);
         await tx.InsertIntentAsync(intent, cancellationToken);
         await tx.UpdateImageAsync(image with { Status = ImageStatus.Uploading }, cancellationToken);
-        return (intent, lease);
+        return (intent, lease, reserved);
     }
 
     private static async Task<bool> RecordAsync(RegistryTransaction tx, StagedObject staged, Lease lease, CancellationToken cancellationToken)

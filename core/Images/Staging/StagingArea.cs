@@ -24,8 +24,15 @@ internal sealed class StagingArea(ImageRegistry registry, StagingStore store, In
         new(Guid.NewGuid().ToString("N"), IntentKind.Write, imageId, store.Id, Url: null, lease.Name, Registered: false, now);
 
     /// <summary>Streams data into the store under an intent that the registry holds.</summary>
+    /// <param name="intent">The attempt.</param>
+    /// <param name="body">The bytes.</param>
+    /// <param name="declaredSize">How many; null when nobody knows.</param>
+    /// <param name="projectId">For whom.</param>
+    /// <param name="hold">The quota that the bytes need.</param>
+    /// <param name="cancellationToken">Ends the transfer.</param>
     /// <exception cref="ImageException">The data or the store refuses; the caller abandons the attempt.</exception>
-    public async Task<StagedObject> WriteAsync(StoreIntent intent, PipeReader body, long? declaredSize, string? projectId, CancellationToken cancellationToken)
+    public async Task<StagedObject> WriteAsync(
+        StoreIntent intent, PipeReader body, long? declaredSize, string? projectId, QuotaHold hold, CancellationToken cancellationToken)
     {
         if (!store.TryGetDriver(intent.Store, out var driver))
         {
@@ -34,7 +41,7 @@ internal sealed class StagingArea(ImageRegistry registry, StagingStore store, In
 
         var opened = await driver.BeginWriteAsync(new WriteRequest(StagingStore.AttemptOf(intent), declaredSize, projectId), cancellationToken);
         await using var writer = opened.IsOk ? opened.Value : throw StoreRefusals.Of(opened.Outcome);
-        var data = await pipeline.RunAsync(body, declaredSize, writer, cancellationToken);
+        var data = await pipeline.RunAsync(body, declaredSize, writer, hold.EnsureAsync, cancellationToken);
         var committed = await writer.CommitAsync(cancellationToken);
         var stored = committed.IsOk ? committed.Value : throw StoreRefusals.Of(committed.Outcome);
         return stored.Size == data.Size
