@@ -98,7 +98,7 @@ public static class ConfiguredStores
     }
 
     /// <summary>The stores of a configuration as the set of those that hold images takes them.</summary>
-    public static IReadOnlyList<StoreDefinition> Define(GatewayConfiguration configuration) => 
+    public static IReadOnlyList<StoreDefinition> Define(GatewayConfiguration configuration) =>
         [.. configuration.Stores.Where(store => store.Id != configuration.Import.StagingStore).Select(Define)];
 
     // Asked about stores that come up while the mount is there; those of the start are checked before it is.
