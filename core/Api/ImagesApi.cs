@@ -34,6 +34,8 @@ public static class ImagesApi
         services.AddSingleton<ImportHandlers>();
         services.AddSingleton<TaskHandlers>();
         services.AddSingleton<InfoHandlers>();
+        services.AddSingleton<StoreHandlers>();
+        services.AddSingleton<LocationHandlers>();
         services.AddSingleton<MetadefRoutes>();
         services.AddSingleton<V2Routes>();
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<RequestFrame>(s, Logger(s)));

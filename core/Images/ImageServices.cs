@@ -8,6 +8,7 @@ namespace GlanceGateway.Images;
 public sealed class ImageServices : IAsyncDisposable
 {
     private readonly WebImport web;
+    private readonly LocationVerifier verifier;
 
     /// <summary>Puts the services together.</summary>
     /// <param name="registry">Not disposed.</param>
@@ -54,11 +55,16 @@ public sealed class ImageServices : IAsyncDisposable
         Imports = new ImageImports(registry, stores, access, Quotas, [.. methods.Select(method => method.Name)], byName, Runner, options);
 
         var deletion = new ImageDeletion(registry, stores, area, Runner, options, time);
-        Catalog = new ImageCatalog(registry, policy, access, Quotas, new ImageValues(Schema, options), deletion, Protections);
+        verifier = new LocationVerifier(registry, stores, options, time, loggers.CreateLogger<LocationVerifier>());
+        Sweeper.Verify = verifier.Start;
+        var opener = new LocationOpener(registry, stores, options);
+        Locations = new ImageLocations(registry, stores, policy, access, Quotas, opener, verifier, deletion, options);
+        var locationEdits = new LocationEdits(registry, policy, Quotas, opener, verifier, deletion, options);
+        Catalog = new ImageCatalog(registry, policy, access, Quotas, locationEdits, new ImageValues(Schema, options), deletion, Protections);
         Members = new ImageMembers(registry, policy, access, options);
         Tasks = new ImageTasks(registry, policy, access, Catalog, Imports);
         Metadefs = new MetadefCatalog(registry, policy);
-        Stores = new StoreListing(stores);
+        Stores = new StoreListing(stores, policy);
         Changes = new ImageChanges(registry, Catalog);
     }
 
@@ -92,6 +98,9 @@ public sealed class ImageServices : IAsyncDisposable
     /// <summary>Runs that work.</summary>
     public TaskRunner Runner { get; }
 
+    /// <summary>Where data lies.</summary>
+    public ImageLocations Locations { get; }
+
     /// <summary>What projects use and may use.</summary>
     public QuotaLedger Quotas { get; }
 
@@ -124,6 +133,7 @@ public sealed class ImageServices : IAsyncDisposable
         await Runner.DisposeAsync();
         web.Dispose();
         await Sweeper.DisposeAsync();
+        await verifier.DisposeAsync();
     }
 
     /// <summary>The import methods that are enabled and can work, in the order of the configuration.</summary>

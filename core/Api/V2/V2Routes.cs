@@ -12,6 +12,8 @@ internal sealed class V2Routes(
     ImportHandlers import,
     TaskHandlers tasks,
     InfoHandlers info,
+    StoreHandlers stores,
+    LocationHandlers locations,
     MetadefRoutes metadefs)
 {
     /// <summary>Makes the table.</summary>
@@ -55,7 +57,11 @@ internal sealed class V2Routes(
         new("GET", "schemas/tasks", BodyRule.Ignored, TaskSchemaJson.TasksAsync),
 
         new("GET", "info/import", BodyRule.Refused, import.InfoAsync),
-        new("GET", "info/stores", BodyRule.Refused, info.StoresAsync),
+        new("GET", "info/stores", BodyRule.Refused, stores.ListAsync),
+        new("GET", "info/stores/detail", BodyRule.Refused, stores.DetailAsync),
+        new("DELETE", "stores/{store}/{image}", BodyRule.Refused, stores.RemoveAsync),
+        new("GET", "images/{image}/locations", BodyRule.Ignored, locations.ListAsync),
+        new("POST", "images/{image}/locations", BodyRule.Json, locations.AddAsync),
         new("GET", "info/usage", BodyRule.Ignored, info.UsageAsync),
 
         .. metadefs.Build(),

@@ -123,7 +123,7 @@ public sealed class ImageImports
         {
             return request.Stores.Count > 0 || headerStore is not null
                 ? throw Invalid("All_stores parameter can't be used with x-image-meta-store header or stores parameter")
-                : [.. stores.All.Where(store => store.DriverName != "http").Select(store => store.Id)];
+                : [.. stores.All.Where(store => store.DriverName != "http" && !store.IsReadOnly).Select(store => store.Id)];
         }
 
         if (request.Stores.Count > 0 && headerStore is not null)
