@@ -25,9 +25,9 @@ internal sealed class StoreCopy(ImageRegistry registry, StoreSet stores, Content
     public async Task<CommittedCopy> RunAsync(
         Image image, string storeId, IByteSource source, string? expectedHash, Lease lease, CancellationToken cancellationToken)
     {
-        if (!stores.TryGetDriver(storeId, out var driver))
+        if (!stores.TryGetDriver(storeId, out var driver) || (stores.TryGet(storeId, out var store) && store.IsReadOnly))
         {
-            throw new ImageException(ImageError.Unavailable, $"The store '{storeId}' is not available.");
+            throw new ImageException(ImageError.Unavailable, $"The store '{storeId}' is not available, or read-only.");
         }
 
         var intent = await registry.WriteAsync(
