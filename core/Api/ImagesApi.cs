@@ -32,6 +32,7 @@ public static class ImagesApi
         services.AddSingleton<MemberHandlers>();
         services.AddSingleton<SchemaHandlers>();
         services.AddSingleton<InfoHandlers>();
+        services.AddSingleton<CacheHandlers>();
         services.AddSingleton<V2Routes>();
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<RequestFrame>(s, Logger(s)));
         services.AddSingleton<ApiPipeline>();

@@ -14,8 +14,10 @@ public sealed class ImageServices : IAsyncDisposable
     /// <param name="time">The clock of leases.</param>
     /// <param name="loggers">Where lines go.</param>
     /// <param name="policy">Who may do what; null for Glance's defaults.</param>
+    /// <param name="caches">Between stores and readers; null for none. Not disposed.</param>
     public ImageServices(
-        ImageRegistry registry, StoreSet stores, ImageOptions options, TimeProvider time, ILoggerFactory loggers, PolicyRules? policy = null)
+        ImageRegistry registry, StoreSet stores, ImageOptions options, TimeProvider time, ILoggerFactory loggers, PolicyRules? policy = null,
+        ImageCaches? caches = null)
     {
         Options = options;
         Schema = new ImageSchema(options);
@@ -25,9 +27,10 @@ public sealed class ImageServices : IAsyncDisposable
         Catalog = new ImageCatalog(registry, policy, access, new ImageValues(Schema, options), new ImageDeletion(registry, stores, options, time));
         Members = new ImageMembers(registry, policy, access, options);
         Uploads = new ImageUploads(registry, stores, access, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
-        Downloads = new ImageDownloads(access, policy, stores, loggers.CreateLogger<ImageDownloads>());
+        Downloads = new ImageDownloads(access, policy, stores, caches ?? ImageCaches.None, loggers.CreateLogger<ImageDownloads>());
         Stores = new StoreListing(stores);
         Changes = new ImageChanges(registry, Catalog);
+        Cache = new ImageCache(caches?.Kept, policy, access, registry, Downloads, Changes, time, loggers.CreateLogger<ImageCache>());
     }
 
     /// <summary>Limits and formats.</summary>
@@ -54,9 +57,16 @@ public sealed class ImageServices : IAsyncDisposable
     /// <summary>What changed.</summary>
     public ImageChanges Changes { get; }
 
+    /// <summary>The cache of data, for its administrators.</summary>
+    public ImageCache Cache { get; }
+
     /// <summary>Cleans up behind what ended early.</summary>
     public IntentSweeper Sweeper { get; }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => Sweeper.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Cache.DisposeAsync();
+        await Sweeper.DisposeAsync();
+    }
 }

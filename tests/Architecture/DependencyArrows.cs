@@ -10,10 +10,11 @@ public sealed class DependencyArrows
     private static readonly Dictionary<string, string[]> allowed = new(StringComparer.Ordinal)
     {
         ["core/Abstractions"] = [],
+        ["core/Blocks"] = ["core/Abstractions"],
         ["core/Formats"] = [],
         ["core/Registry"] = [],
         ["core/Stores"] = ["core/Abstractions"],
-        ["core/Images"] = ["core/Abstractions", "core/Formats", "core/Registry", "core/Stores"],
+        ["core/Images"] = ["core/Abstractions", "core/Blocks", "core/Formats", "core/Registry", "core/Stores"],
         ["core/Api"] = ["core/Images"],
         ["core/Host"] = ["core/Api", "mount/View"],
         ["mount/Fuse"] = [],
@@ -24,6 +25,7 @@ public sealed class DependencyArrows
     private static readonly Dictionary<string, string[]> forbiddenPackages = new(StringComparer.Ordinal)
     {
         ["core/Abstractions"] = [""],
+        ["core/Blocks"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
         ["core/Formats"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
         ["core/Registry"] = ["Microsoft.AspNetCore"],
         ["core/Stores"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],

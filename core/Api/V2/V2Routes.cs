@@ -9,7 +9,8 @@ internal sealed class V2Routes(
     TagHandlers tags,
     MemberHandlers members,
     SchemaHandlers schemas,
-    InfoHandlers info)
+    InfoHandlers info,
+    CacheHandlers cache)
 {
     /// <summary>Makes the table.</summary>
     public RouteTable Build() => new(
@@ -43,5 +44,13 @@ internal sealed class V2Routes(
         new("GET", "info/import", BodyRule.Refused, InfoHandlers.ImportAsync),
         new("GET", "info/stores", BodyRule.Refused, info.StoresAsync),
         new("GET", "info/usage", BodyRule.Ignored, InfoHandlers.UsageAsync),
+
+        new("GET", "cache", BodyRule.Ignored, cache.ListAsync),
+        new("DELETE", "cache", BodyRule.Ignored, cache.ClearAsync),
+        new("PUT", "cache/{image}", BodyRule.Ignored, cache.QueueAsync),
+        new("DELETE", "cache/{image}", BodyRule.Ignored, cache.DeleteAsync),
+        new("GET", "cache/nodes/{image}", BodyRule.Refused, cache.NodesAsync),
+        new("POST", "cache/clean", BodyRule.Ignored, cache.CleanAsync),
+        new("POST", "cache/prune", BodyRule.Ignored, cache.PruneAsync),
     ]);
 }

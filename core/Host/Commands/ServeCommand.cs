@@ -38,7 +38,8 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             LeaseDuration = configuration.Limits.Lease,
         };
         var policy = new PolicyRules(policyFile?.Rules ?? PolicySet.Default);
-        await using var images = new ImageServices(registry, stores, options, time, loggers, policy);
+        await using var caches = GatewayCaches.Open(configuration, data.Scratch, time, loggers.CreateLogger("GlanceGateway.Blocks"));
+        await using var images = new ImageServices(registry, stores, options, time, loggers, policy, caches.Images);
         await using var policyWatch = WatchPolicy(policyFile, policy, logger);
         await images.Sweeper.StartAsync(cancellationToken);
         await using var mount = await GatewayMount.StartAsync(configuration, images, loggers, cancellationToken);

@@ -50,4 +50,22 @@ public enum PolicyAction
 
     /// <summary>Answer a share.</summary>
     ModifyMember,
+
+    /// <summary>See what the cache holds.</summary>
+    CacheList,
+
+    /// <summary>Have an image fetched into the cache.</summary>
+    CacheImage,
+
+    /// <summary>Have the cache forget an image, or everything.</summary>
+    CacheDelete,
+
+    /// <summary>Have the cache forget what is of no use.</summary>
+    CacheClean,
+
+    /// <summary>Have the cache keep to its limit.</summary>
+    CachePrune,
+
+    /// <summary>See which gateways have an image in their cache.</summary>
+    ListCachedNodes,
 }

@@ -47,6 +47,12 @@ internal static class PolicyDefaults
         Of(PolicyAction.GetMember, $"role:admin or (role:reader and ({Owns} or {IsMember}))", "See with whom an image is shared, one by one"),
         Of(PolicyAction.GetMembers, $"role:admin or (role:reader and ({Owns} or {IsMember}))", "List with whom an image is shared"),
         Of(PolicyAction.ModifyMember, $"role:admin or (role:member and {IsMember})", "Answer a share"),
+        Of(PolicyAction.CacheList, "role:admin", "See what the cache holds"),
+        Of(PolicyAction.CacheImage, "role:admin", "Have an image fetched into the cache"),
+        Of(PolicyAction.CacheDelete, "role:admin", "Have the cache forget an image, or everything"),
+        Of(PolicyAction.CacheClean, "role:admin", "Have the cache forget what is of no use"),
+        Of(PolicyAction.CachePrune, "role:admin", "Have the cache keep to its limit"),
+        Of(PolicyAction.ListCachedNodes, "role:admin", "See which gateways have an image in their cache"),
     ];
 
     /// <summary>Glance's rules for what this gateway does not do: an operator's file may hold them, they decide nothing.</summary>
