@@ -28,6 +28,9 @@ public interface IStoreContext
     /// <summary>An existing private directory on local disk for this store alone; emptied at start.</summary>
     string ScratchDirectory { get; }
 
+    /// <summary>The way out to addresses that somebody else than the operator named.</summary>
+    IOutboundConnector Connector { get; }
+
     /// <summary>Writes a line to the host's log. The text must not hold a secret.</summary>
     void Log(StoreLogLevel level, string message, Exception? exception = null);
 }

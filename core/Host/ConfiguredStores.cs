@@ -32,7 +32,7 @@ public static class ConfiguredStores
         var stores = await StoreSet.OpenAsync(
             catalog,
             [.. configuration.Stores.Select(Define)],
-            new StoreSetOptions { ScratchRoot = scratchRoot },
+            new StoreSetOptions { ScratchRoot = scratchRoot, Outbound = configuration.Outbound },
             loggers,
             time,
             cancellationToken);

@@ -4,13 +4,16 @@ using Microsoft.Extensions.Logging;
 namespace GlanceGateway.Stores;
 
 /// <summary>What the host lends to one store's driver.</summary>
-internal sealed class StoreContext(string storeId, string scratchDirectory, TimeProvider time, ILogger logger) : IStoreContext
+internal sealed class StoreContext(string storeId, string scratchDirectory, TimeProvider time, ILogger logger, IOutboundConnector? connector = null)
+    : IStoreContext
 {
     public string StoreId => storeId;
 
     public TimeProvider Time => time;
 
     public string ScratchDirectory => scratchDirectory;
+
+    public IOutboundConnector Connector { get; } = connector ?? new GuardedConnector(new OutboundRules(), time);
 
     // The exception goes on as text: a log provider that keeps it would keep the plugin's types.
     public void Log(StoreLogLevel level, string message, Exception? exception = null) =>

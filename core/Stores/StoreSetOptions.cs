@@ -14,4 +14,7 @@ public sealed record StoreSetOptions
 
     /// <summary>How long a commit may take before the driver is told to give up; completing a multipart object takes minutes on some backends.</summary>
     public TimeSpan CommitTimeout { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>What drivers may connect to for users; the backends that stand in their own options are not concerned.</summary>
+    public OutboundRules Outbound { get; init; } = new();
 }

@@ -6,6 +6,7 @@ namespace GlanceGateway.Stores;
 /// <summary>Starts the stores of a set once: loads each named plugin, then makes all drivers side by side.</summary>
 internal sealed class StoreStarter(PluginCatalog catalog, StoreSetOptions options, ILogger logger, TimeProvider time)
 {
+    private readonly GuardedConnector connector = new(options.Outbound, time);
     private readonly Dictionary<string, (LoadedPlugin? Plugin, string? Problem)> loaded = new(StringComparer.Ordinal);
 
     /// <summary>What was loaded, to be disposed after the last driver.</summary>
@@ -87,7 +88,7 @@ internal sealed class StoreStarter(PluginCatalog catalog, StoreSetOptions option
     {
         var values = OptionReader.Read(plugin.Factory.Options, definition.Options);
         var scratch = StoreContext.PrepareScratch(options.ScratchRoot, definition.Id);
-        return await plugin.Factory.CreateAsync(values, new StoreContext(definition.Id, scratch, time, logger), cancellationToken)
+        return await plugin.Factory.CreateAsync(values, new StoreContext(definition.Id, scratch, time, logger, connector), cancellationToken)
             ?? throw new StoreException(StoreError.Misconfigured, "The factory returned no driver, which is a bug of the plugin.");
     }
 

@@ -112,14 +112,16 @@ public sealed class UploadTests(Gateway gateway)
         await WaitForStatusAsync(id, "queued");
     }
 
-    [Fact]
-    public async Task A_body_that_breaks_off_leaves_the_image_queued()
+    [Theory]
+    [InlineData("nonsense")]
+    [InlineData("FFFFFFFFFFFFFFFFF")]
+    public async Task A_body_that_breaks_off_leaves_the_image_queued(string chunkLength)
     {
         var id = await gateway.ImageAsync("queued");
         await using (var connection = await RawConnection.OpenAsync(gateway.Url))
         {
             await connection.SendRequestAsync($"PUT /v2/images/{id}/file", Persona.Owner, "Content-Type: application/octet-stream", "Transfer-Encoding: chunked");
-            await connection.SendAsync("5\r\nhello\r\nnonsense\r\n");
+            await connection.SendAsync($"5\r\nhello\r\n{chunkLength}\r\n");
             Assert.StartsWith("HTTP/1.1 400 Bad Request", await connection.ReadHeadAsync(), StringComparison.Ordinal);
         }
         await WaitForStatusAsync(id, "queued");

@@ -11,7 +11,7 @@ public sealed class DependencyArrows
     {
         ["core/Abstractions"] = [],
         ["core/Blocks"] = ["core/Abstractions"],
-        ["core/Formats"] = [],
+        ["core/Formats"] = ["core/Abstractions"],
         ["core/Registry"] = [],
         ["core/Stores"] = ["core/Abstractions"],
         ["core/Images"] = ["core/Abstractions", "core/Blocks", "core/Formats", "core/Registry", "core/Stores"],

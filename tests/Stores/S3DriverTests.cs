@@ -361,6 +361,8 @@ public sealed class S3DriverTests : IAsyncLifetime
 
         public string ScratchDirectory => scratch;
 
+        public IOutboundConnector Connector { get; } = new GuardedConnector(new OutboundRules(), TimeProvider.System);
+
         public void Log(StoreLogLevel level, string message, Exception? exception = null) => log.Enqueue($"{level} {message} {exception}");
     }
 }

@@ -409,6 +409,8 @@ public sealed class SftpDriverTests : IAsyncLifetime
 
         public string ScratchDirectory => "";
 
+        public IOutboundConnector Connector { get; } = new GuardedConnector(new OutboundRules(), TimeProvider.System);
+
         public void Log(StoreLogLevel level, string message, Exception? exception = null) => log.Enqueue($"{level} {message} {exception}");
     }
 }

@@ -3,11 +3,13 @@
 #   ceph.sh start DIR    prints its settings as KEY=VALUE; a second start with bluestore serves the same data
 #   ceph.sh stop DIR     ends it
 # Settings: CEPH_MON_PORT (it and the next one are taken), CEPH_PORT_BASE (some of the 100 from there on), CEPH_POOL (images),
+#           CEPH_MORE_POOLS (names; the user may write to them too), CEPH_OTHER_POOLS (names; the user may not even read them),
 #           CEPH_OSD_STORE: memstore starts in 2 s and forgets at its stop, bluestore lies on a sparse file; CEPH_OSD_BYTES (4 GiB).
 . "$(dirname "$(realpath "$0")")/common.sh"
 parse "$@"
 MON_PORT=${CEPH_MON_PORT:?} BASE=${CEPH_PORT_BASE:?}
 STORE=${CEPH_OSD_STORE:-bluestore} BYTES=${CEPH_OSD_BYTES:-4294967296} POOL=${CEPH_POOL:-images}
+MORE=${CEPH_MORE_POOLS:-} OTHERS=${CEPH_OTHER_POOLS:-}
 CONF=$D/ceph.conf KEYRING=$D/ceph.client.admin.keyring
 # librados lets it win over every configuration file.
 unset CEPH_KEYRING CEPH_CONF CEPH_ARGS
@@ -101,7 +103,7 @@ if [ -n "$new" ]; then
     ceph-authtool --create-keyring "$D/mon.keyring" --gen-key -n mon. --cap mon 'allow *' &&
       ceph-authtool --create-keyring "$KEYRING" --gen-key -n client.admin --cap mon 'allow *' --cap osd 'allow *' --cap mds 'allow *' --cap mgr 'allow *' &&
       ceph-authtool --create-keyring "$D/osd/keyring" --gen-key -n osd.0 --cap mon 'allow profile osd' --cap mgr 'allow profile osd' --cap osd 'allow *' &&
-      ceph-authtool --create-keyring "$D/ceph.client.glance.keyring" --gen-key -n client.glance --cap mon 'profile rbd' --cap osd "profile rbd pool=$POOL" &&
+      ceph-authtool --create-keyring "$D/ceph.client.glance.keyring" --gen-key -n client.glance --cap mon 'profile rbd' --cap osd "profile rbd pool=$POOL$(for p in $MORE; do printf ', profile rbd pool=%s' "$p"; done)" &&
       for keyring in "$KEYRING" "$D/osd/keyring" "$D/ceph.client.glance.keyring"; do
         ceph-authtool "$D/mon.keyring" --import-keyring "$keyring" || exit 1
       done &&
@@ -119,8 +121,7 @@ if [ -n "$new" ]; then
   LIMIT=60 admin >>"$D/log/setup.log" 2>&1 <<COMMANDS || die "the cluster cannot be set up: $(tail -n 3 "$D/log/setup.log")"
 osd create $osd_uuid
 osd crush add osd.0 1.0 root=default host=localhost
-osd pool create $POOL 8 8 replicated
-osd pool application enable $POOL rbd
+$(for p in $POOL $MORE $OTHERS; do printf '%s\n' "osd pool create $p 8 8 replicated" "osd pool application enable $p rbd"; done)
 COMMANDS
   wait "$mkfs" || die "ceph-osd --mkfs failed: $(tail -n 3 "$D/log/osd-mkfs.log")"
   touch "$D/osd/done"

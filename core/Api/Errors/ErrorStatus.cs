@@ -41,6 +41,9 @@ internal static class ErrorStatus
                 return new(503, "The store of the image cannot be reached for now.", fault);
             case BadHttpRequestException bad:
                 return new(bad.StatusCode, null, bad);
+            // The server's word for a chunk whose length is more than 31 bits; all its other complaints about chunks are the type above.
+            case IOException { InnerException: OverflowException } chunk:
+                return new(400, null, chunk);
             default:
                 foreseen = false;
                 return new(500, null, exception);

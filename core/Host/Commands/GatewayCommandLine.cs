@@ -27,9 +27,11 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
         var line = Build().Parse(arguments);
         if (line.Errors.Count > 0)
         {
-            foreach (var problem in line.Errors)
+            // The library also misses a sub-command where one is misspelt; the misspelt word is the one thing to say then.
+            var problems = line.Errors.Select(error => error.Message).ToList();
+            foreach (var problem in line.UnmatchedTokens.Count > 0 ? problems.Where(text => line.UnmatchedTokens.Any(text.Contains)) : problems)
             {
-                terminal.WriteError(problem.Message);
+                terminal.WriteError(problem);
             }
 
             terminal.Error.WriteLine("'glance-gateway --help' shows what there is.");
@@ -128,8 +130,13 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
             "Serve the Images API, and the mount if there is one, until interrupted",
             _configuration.AddAll,
             (line, json, token) => new ServeCommand(terminal, time).RunAsync(Load(line), json, token)));
-        // The library's own --version prints the commit as well; here there is one way to say the version.
+        // The library's own --version prints the commit as well, and goes with no other flag.
         root.Options.Remove(root.Options.OfType<VersionOption>().Single());
+        root.Options.Add(new Option<bool>("--version")
+        {
+            Description = "Show the version",
+            Action = new VersionFlag(new VersionCommand(terminal), _json),
+        });
         root.Options.Add(_json);
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpText((HelpAction)help.Action!);

@@ -27,6 +27,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Mount = BindMount(section.Child("mount", "'directory: /mnt/images'")),
             Cache = BindCache(section.Child("cache", "'max_size: 10GiB'"), data),
             PublicEndpoint = section.Read("public_endpoint", "an http or https URL without query, such as https://images.example.org", scalar => ParsePublicEndpoint(scalar.Value)),
+            Outbound = new OutboundBinder(log).Bind(section.Child("outbound", "'allowed_networks: [10.20.0.0/16]'")),
             Limits = BindLimits(section.Child("limits", "'image_size_cap: 1TiB'")),
             PolicyFile = BindPolicy(section.Child("policy", "'file: /etc/glance-gateway/policy.yaml'")),
             Log = BindLog(section.Child("log", "'level: information'")),

@@ -1,5 +1,6 @@
 using System.Net;
 using GlanceGateway.Api;
+using GlanceGateway.Stores;
 using Microsoft.Extensions.Logging;
 
 namespace GlanceGateway.Host.Configuration;
@@ -36,6 +37,9 @@ public sealed record GatewayConfiguration
 
     /// <summary><c>public_endpoint</c>: the URL under which clients reach the API; null to take it from each request.</summary>
     public Uri? PublicEndpoint { get; init; }
+
+    /// <summary><c>outbound</c>: what may be connected to for users.</summary>
+    public OutboundRules Outbound { get; init; } = new();
 
     /// <summary><c>limits</c>.</summary>
     public LimitsConfiguration Limits { get; init; } = new();

@@ -137,6 +137,36 @@ public sealed class CommandLineTests : IDisposable
 
         using var document = JsonDocument.Parse(json.Output);
         Assert.StartsWith($"glance-gateway {document.RootElement.GetProperty("version").GetString()} (driver contract ", text.Output, StringComparison.Ordinal);
+        Assert.Equal(text, await RunAsync("--version"));
+        Assert.Equal(json, await RunAsync("--version", "--json"));
+    }
+
+    [Theory]
+    [InlineData("nope", "error: Unrecognized command or argument 'nope'.")]
+    [InlineData("stores lst", "error: Unrecognized command or argument 'lst'.")]
+    [InlineData("stores", "error: Required command was not provided.")]
+    public async Task A_wrong_word_is_the_only_error(string line, string error)
+    {
+        var outcome = await RunAsync(line.Split(' '));
+
+        Assert.Equal([error], outcome.Error.Split('\n').Where(text => text.StartsWith("error: ", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("listen: 0.0.0.0:9292\ninsecure_listen: true", null, 0)]
+    [InlineData("listen: 0.0.0.0:9292", "true", 0)]
+    [InlineData("listen: 0.0.0.0:9292\ninsecure_listen: true", "false", 2)]
+    [InlineData("listen: 0.0.0.0:9292", null, 2)]
+    public async Task Without_its_flag_insecure_listen_is_what_file_and_environment_say(string file, string? variable, int exitCode)
+    {
+        _directory.Write("gateway.yaml", file);
+
+        var outcome = await BuiltGateway.RunAsync(
+            _directory.Path,
+            ["config", "check", "-c", "gateway.yaml", "--data", "d"],
+            variable is null ? [] : [("GLANCE_GATEWAY_INSECURE_LISTEN", variable)]);
+
+        Assert.Equal(exitCode, outcome.ExitCode);
     }
 
     [Fact]

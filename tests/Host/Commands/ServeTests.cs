@@ -61,6 +61,25 @@ public sealed class ServeTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task A_signal_that_comes_twice_at_once_is_one_request_to_end()
+    {
+        using var gateway = BuiltGateway.Start(_directory.Path, Serve);
+        try
+        {
+            await AddressAsync(gateway);
+            // As timeout(1) does: two deliveries a few milliseconds apart, too far for the kernel to make one of them.
+            using var kill = Process.Start("sh", ["-c", "kill -TERM $0; sleep 0.005; kill -TERM $0 2>&-; sleep 0.005; kill -TERM $0 2>&-", $"{gateway.Id}"]);
+            await gateway.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+
+            Assert.Equal(0, gateway.ExitCode);
+        }
+        finally
+        {
+            await KillAsync(gateway);
+        }
+    }
+
     [Theory]
     [InlineData("192.0.2.1:9", "cannot listen")]
     [InlineData("taken", "address already in use")]
