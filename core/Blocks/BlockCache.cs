@@ -152,7 +152,8 @@ public sealed class BlockCache : IAsyncDisposable
         var shared = new SharedSource(source);
         try
         {
-            if (length <= 0 || Enter(key, length) is not { } entered)
+            // What can never fit must not drive out everything else on its way to failing.
+            if (length <= 0 || length > Options.MaxBytes || Enter(key, length) is not { } entered)
                 return length == 0;
             try
             {
@@ -252,7 +253,11 @@ public sealed class BlockCache : IAsyncDisposable
     }
 
     /// <summary>Evicts an object if it is nobody's by now.</summary>
-    internal void EvictUnread(CachedObject found) => Evict(found);
+    internal void EvictUnread(CachedObject found)
+    {
+        if (found.TryRemove(onlyUnused: false, onlyUnread: true) is not null)
+            _objects.TryRemove(KeyValuePair.Create(found.Key.Id, found));
+    }
 
     /// <summary>Stores nothing for a while: the disk refused.</summary>
     internal void EnterTrouble(string reason)

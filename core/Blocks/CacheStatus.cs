@@ -20,7 +20,7 @@ public sealed record CachedObjectStatus(
 /// <param name="Objects">How many there are.</param>
 /// <param name="StoredBytes">Bytes that they occupy.</param>
 /// <param name="MaxBytes">Bytes that they may occupy.</param>
-/// <param name="HitBytes">Bytes answered from blocks that were there.</param>
+/// <param name="HitBytes">Bytes answered from blocks, those just fetched for the reader included.</param>
 /// <param name="FetchedBytes">Bytes that came from sources into blocks.</param>
 /// <param name="DirectBytes">Bytes that came from sources past the cache, because it had no room or was in trouble.</param>
 /// <param name="Requests">Ranged requests made to sources for blocks.</param>

@@ -231,12 +231,13 @@ internal sealed partial class CachedObject
 
     /// <summary>Removes the object from the disk; what is open stays readable.</summary>
     /// <param name="onlyUnused">Not when anybody uses it.</param>
+    /// <param name="onlyUnread">Not when anybody reads it.</param>
     /// <returns>Bytes it occupied; null when it was left alone.</returns>
-    public long? TryRemove(bool onlyUnused)
+    public long? TryRemove(bool onlyUnused, bool onlyUnread = false)
     {
         lock (_gate)
         {
-            if (_gone || (onlyUnused && (_users > 0 || _record.Pinned)))
+            if (_gone || (onlyUnread && _readers > 0) || (onlyUnused && (_users > 0 || _record.Pinned)))
                 return null;
             _gone = true;
             try

@@ -83,6 +83,13 @@ internal sealed record ExplainedRule(string Rule, string Check, string From, boo
 /// <summary>One check of a rule.</summary>
 internal sealed record ExplainedCheck(string Rule, string Check, bool Holds, string Because);
 
+/// <summary>What <c>cache status</c> says; sizes in bytes.</summary>
+internal sealed record CacheResult(string Directory, long StoredBytes, long MaxBytes, IReadOnlyList<CachedImageResult> Images);
+
+/// <summary>One row of <c>cache status</c>: how much of the image can be answered, and what it occupies.</summary>
+internal sealed record CachedImageResult(
+    string Image, long Bytes, long CachedBytes, long StoredBytes, bool Complete, bool Verified, bool Pinned, long Hits, DateTimeOffset LastAccessed);
+
 /// <summary>What <c>serve</c> says when it answers: one line.</summary>
 internal sealed record ServingResult(string Address, string? Mount, bool? Passthrough);
 
@@ -93,6 +100,7 @@ internal sealed record ServingResult(string Address, string? Mount, bool? Passth
 [JsonSerializable(typeof(StoreListResult))]
 [JsonSerializable(typeof(MigrationResult))]
 [JsonSerializable(typeof(ExplainResult))]
+[JsonSerializable(typeof(CacheResult))]
 internal sealed partial class CommandJson : JsonSerializerContext
 {
     /// <summary>Snake case, for eyes as well as programs: quotes and umlauts stay readable, as nothing here ends up in HTML.</summary>

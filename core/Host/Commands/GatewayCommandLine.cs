@@ -19,6 +19,10 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
         Description = "Write the result as JSON",
     };
 
+    private readonly Argument<string> _cached = new("image") { Description = "The image's id" };
+
+    private readonly Argument<string?> _cachedOrAll = new("image") { Description = "The image's id. Default: all", Arity = ArgumentArity.ZeroOrOne };
+
     /// <summary>Runs a command line to its exit code; see <see cref="ExitCodes"/>.</summary>
     /// <param name="arguments">Without the program's name.</param>
     /// <param name="cancellationToken">Asks the command to end in good order.</param>
@@ -92,6 +96,22 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
                 "Show the storage drivers that are installed, without running them",
                 _configuration.AddPlace,
                 (line, json, _) => Task.FromResult(new PluginsListCommand(terminal).Run(Load(line), json)))),
+            Branch(
+                "cache",
+                "The block cache, while no gateway serves from it",
+                Leaf("status", "Show what the cache holds", _configuration.AddPlace, (line, json, _) => new CacheCommands(terminal, time).StatusAsync(Load(line), json)),
+                Leaf("pin", "Keep an image in the cache whatever room is needed", AddCached, (line, _, _) => new CacheCommands(terminal, time).PinAsync(Load(line), line.GetValue(_cached)!, pinned: true)),
+                Leaf("unpin", "Let an image be evicted again", AddCached, (line, _, _) => new CacheCommands(terminal, time).PinAsync(Load(line), line.GetValue(_cached)!, pinned: false)),
+                Leaf("evict", "Remove an image from the cache", AddCached, (line, _, _) => new CacheCommands(terminal, time).EvictAsync(Load(line), line.GetValue(_cached)!)),
+                Leaf(
+                    "verify",
+                    "Compare everything in the cache, or one image, with its checksums and forget what is wrong",
+                    command =>
+                    {
+                        command.Arguments.Add(_cachedOrAll);
+                        _configuration.AddPlace(command);
+                    },
+                    (line, _, token) => new CacheCommands(terminal, time).VerifyAsync(Load(line), line.GetValue(_cachedOrAll), token))),
             Branch("db", "The registry's database", Leaf(
                 "migrate",
                 "Bring the registry to this version's schema; on SQLite the gateway must not run",
@@ -141,6 +161,12 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpText((HelpAction)help.Action!);
         return root;
+    }
+
+    private void AddCached(Command command)
+    {
+        command.Arguments.Add(_cached);
+        _configuration.AddPlace(command);
     }
 
     private GatewayConfiguration Load(ParseResult line) => _configuration.Load(line, environment);
