@@ -33,6 +33,7 @@ public static class ImagesApi
         services.AddSingleton<SchemaHandlers>();
         services.AddSingleton<InfoHandlers>();
         services.AddSingleton<CacheHandlers>();
+        services.AddSingleton<MetadefRoutes>();
         services.AddSingleton<V2Routes>();
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<RequestFrame>(s, Logger(s)));
         services.AddSingleton<ApiPipeline>();

@@ -25,6 +25,9 @@ public sealed record ImageOptions
     public IReadOnlyList<string> ContainerFormats { get; init; } =
         ["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"];
 
+    /// <summary>Custom properties that the schema describes, beside or instead of those that Glance describes: text or null text, not base.</summary>
+    public IReadOnlyList<ImageField> DescribedProperties { get; init; } = [];
+
     /// <summary>What the content of uploads must be.</summary>
     public FormatPolicy FormatPolicy { get; init; } = FormatPolicy.Default;
 

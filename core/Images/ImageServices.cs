@@ -24,10 +24,13 @@ public sealed class ImageServices : IAsyncDisposable
         policy ??= new PolicyRules();
         var access = new ImageAccess(registry, policy);
         Sweeper = new IntentSweeper(registry, stores, options, time, loggers.CreateLogger<IntentSweeper>());
-        Catalog = new ImageCatalog(registry, policy, access, new ImageValues(Schema, options), new ImageDeletion(registry, stores, options, time));
+        Protections = new PropertyProtections(policy);
+        Catalog = new ImageCatalog(
+            registry, policy, access, new ImageValues(Schema, options), new ImageDeletion(registry, stores, options, time), Protections);
         Members = new ImageMembers(registry, policy, access, options);
         Uploads = new ImageUploads(registry, stores, access, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
         Downloads = new ImageDownloads(access, policy, stores, caches ?? ImageCaches.None, loggers.CreateLogger<ImageDownloads>());
+        Metadefs = new MetadefCatalog(registry, policy);
         Stores = new StoreListing(stores);
         Changes = new ImageChanges(registry, Catalog);
         Cache = new ImageCache(caches?.Kept, policy, access, registry, Downloads, Changes, time, loggers.CreateLogger<ImageCache>());
@@ -50,6 +53,12 @@ public sealed class ImageServices : IAsyncDisposable
 
     /// <summary>Reading data.</summary>
     public ImageDownloads Downloads { get; }
+
+    /// <summary>Who may see and change which custom properties; nothing is protected to begin with.</summary>
+    public PropertyProtections Protections { get; }
+
+    /// <summary>Metadata definitions.</summary>
+    public MetadefCatalog Metadefs { get; }
 
     /// <summary>Which stores there are.</summary>
     public StoreListing Stores { get; }

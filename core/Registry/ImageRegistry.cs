@@ -32,6 +32,7 @@ public sealed class ImageRegistry : IAsyncDisposable
     {
         InstanceId = instanceId;
         _engine = engine;
+        Metadefs = new MetadefRegistry(engine);
     }
 
     /// <summary>
@@ -53,6 +54,9 @@ public sealed class ImageRegistry : IAsyncDisposable
 
     /// <summary>This gateway's instance id.</summary>
     public string InstanceId { get; }
+
+    /// <summary>Metadata definitions.</summary>
+    public MetadefRegistry Metadefs { get; }
 
     /// <summary>Runs a unit of work: it commits as a whole and durably before the task ends, or not at all. It may run again after a
     /// conflict, so it must touch nothing but the transaction, and it must not wait for bytes or the network. Cancelling withdraws a unit that

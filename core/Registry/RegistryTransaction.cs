@@ -6,6 +6,9 @@ public abstract class RegistryTransaction
     /// <summary>The database's time at the start of the transaction.</summary>
     public abstract DateTimeOffset Now { get; }
 
+    /// <summary>Metadata definitions, of which no change rows are written.</summary>
+    public abstract MetadefTransaction Metadefs { get; }
+
     /// <summary>An image by id; null when there is none or it is deleted.</summary>
     public abstract Task<Image?> FindImageAsync(string id, CancellationToken cancellationToken);
 

@@ -52,4 +52,13 @@ public sealed record MountedImage
     /// <c>os_hash_algo</c>, <c>os_hash_value</c>, <c>disk_format</c>, <c>container_format</c>, <c>min_disk</c>, <c>min_ram</c>, <c>owner</c>, <c>visibility</c>.
     /// </summary>
     public IReadOnlyDictionary<string, string> Attributes { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>
+    /// True when nobody has checked the content yet, as with an endpoint that does not inspect uploads: it is then shown only after its header
+    /// passed the safety checks here.
+    /// </summary>
+    public bool IsUnexamined { get; init; }
+
+    /// <summary>Bytes of the disk inside the image, once the examination has told; null while there is no raw view of it.</summary>
+    internal long? RawSize { get; init; }
 }

@@ -15,6 +15,12 @@ internal sealed partial class ImageFileSystem
             return Errno.ENOENT;
         }
 
+        if (known is TextNode text)
+        {
+            reply = text.IsLive ? OpenReply.Direct(node) : OpenReply.Fresh(node);
+            return Errno.None;
+        }
+
         if (known is not ImageNode image)
         {
             return Errno.EISDIR;
@@ -56,7 +62,7 @@ internal sealed partial class ImageFileSystem
     {
         if (!open.TryGet(request.Handle, out OpenImage? image))
         {
-            return ReadOutcome.Failed(Errno.EBADF);
+            return tree.TryGet(request.Handle, out Node? node) && node is TextNode text ? ReadText(text, request.Offset, destination) : ReadOutcome.Failed(Errno.EBADF);
         }
 
         if (request.Offset >= image.Size)
@@ -113,6 +119,15 @@ internal sealed partial class ImageFileSystem
     {
         result = 0;
         return open.TryGet(handle, out OpenImage? image) ? Holes.Seek(image.Source, image.Size, offset, kind, out result) : Errno.EBADF;
+    }
+
+    private static ReadOutcome ReadText(TextNode node, long offset, Span<byte> destination)
+    {
+        byte[] text = node.Text(offset);
+        ReadOnlySpan<byte> rest = text.AsSpan((int)Math.Min(offset, text.Length));
+        rest = rest[..Math.Min(rest.Length, destination.Length)];
+        rest.CopyTo(destination);
+        return ReadOutcome.Done(rest.Length);
     }
 
     private ReadOutcome Finish(OpenImage image, long offset, int count, int wanted)

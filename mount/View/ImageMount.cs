@@ -12,16 +12,18 @@ public sealed class ImageMount : IAsyncDisposable
     private readonly ImageTree _tree;
     private readonly OpenImages _open;
     private readonly KernelNotifier _notifier;
+    private readonly Examiner _examiner;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _following;
     private Task<bool>? _stopped;
 
-    private ImageMount(FuseServer server, ImageTree tree, OpenImages open, CatalogueFollower follower, KernelNotifier notifier, ILogger logger)
+    private ImageMount(FuseServer server, ImageTree tree, OpenImages open, CatalogueFollower follower, Examiner examiner, KernelNotifier notifier, ILogger logger)
     {
         _server = server;
         _tree = tree;
         _open = open;
         _notifier = notifier;
+        _examiner = examiner;
         _following = Task.Run(() => follower.RunAsync(_stopping.Token));
         _ = WatchAsync(logger);
     }
@@ -81,8 +83,10 @@ public sealed class ImageMount : IAsyncDisposable
                 () => FuseServer.Start(options.Directory, files, mountOptions, new FuseSessionOptions(), loggers.CreateLogger<FuseServer>()),
                 cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             KernelNotifier notifier = new(server.Session, logger);
-            CatalogueFollower follower = new(source, update => Show(update, tree, open, notifier), options, time, logger);
-            mount = new ImageMount(server, tree, open, follower, notifier, logger);
+            Examiner examiner = new(source, update => Show(update, tree, open, notifier), options.SourceTimeout, time, logger);
+            CatalogueFollower follower = new(source, examiner.Apply, options, time, logger);
+            tree.AddStatus(() => StatusText.Of(tree, open, examiner, follower.FirstSnapshot.IsCompleted));
+            mount = new ImageMount(server, tree, open, follower, examiner, notifier, logger);
             return await mount.AwaitCatalogueAsync(follower, options, logger, cancellationToken);
         }
         catch
@@ -160,7 +164,7 @@ public sealed class ImageMount : IAsyncDisposable
         await _open.DisposeAsync();
         _notifier.Dispose();
         // A source that does not listen to its token must not keep the mount.
-        _ = await Task.WhenAny(_following, Task.Delay(s_shortStop, CancellationToken.None));
+        _ = await Task.WhenAny(Task.WhenAll(_following, _examiner.DisposeAsync().AsTask()), Task.Delay(s_shortStop, CancellationToken.None));
         return ended;
     }
 }

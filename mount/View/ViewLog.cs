@@ -41,4 +41,13 @@ internal static partial class ViewLog
 
     [LoggerMessage(12, LogLevel.Error, "The mount is gone from {Directory}: unmounted or aborted by somebody else")]
     internal static partial void MountLost(ILogger logger, string directory);
+
+    [LoggerMessage(13, LogLevel.Warning, "Image {Id} is not shown: {Reason}")]
+    internal static partial void Hidden(ILogger logger, string id, string reason);
+
+    [LoggerMessage(14, LogLevel.Information, "Image {Id} has no raw view: {Reason}")]
+    internal static partial void NoRawView(ILogger logger, string id, string reason);
+
+    [LoggerMessage(15, LogLevel.Warning, "Image {Id} cannot be examined now, next attempt in {Seconds} s")]
+    internal static partial void ExaminationFailed(ILogger logger, Exception exception, string id, double seconds);
 }

@@ -347,7 +347,7 @@ internal static class ErrorTable
         {
             "GET /v2/nosuch", "GET /v2/", "GET /v2/versions", "GET /v2/images/", "GET /v2/Images", "GET /v2/images/{queued}/", "GET /v2/images/{queued}/nosuch",
             "PUT /v2/images/{queued}/stage", "POST /v2/images/{queued}/import", "GET /v2/images/{queued}/tasks", "GET /v2/tasks",
-            "POST /v2/images/{queued}/actions/nosuch", "GET /v2/images/{queued}/locations", "GET /v2/metadefs/namespaces",
+            "POST /v2/images/{queued}/actions/nosuch", "GET /v2/images/{queued}/locations", "GET /v2/metadefs",
             "GET /v2/info/stores/detail", "DELETE /v2/stores/files/{queued}", "GET /v2/schemas/task", "GET /v2/images/{queued}/members/", "GET /v2//images",
         }.Select(r => new Case($"not there: {r}", Owner, r, 404) { Says = "The resource could not be found." }),
         new("unknown path as nobody", Nobody, "GET /v2/nosuch", 401),

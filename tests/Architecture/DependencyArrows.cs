@@ -18,7 +18,7 @@ public sealed class DependencyArrows
         ["core/Api"] = ["core/Images"],
         ["core/Host"] = ["core/Api", "mount/View"],
         ["mount/Fuse"] = [],
-        ["mount/View"] = ["mount/Fuse", "core/Abstractions"],
+        ["mount/View"] = ["mount/Fuse", "core/Abstractions", "core/Formats"],
     };
 
     /// <summary>Packages that would let a module know what it must not know.</summary>

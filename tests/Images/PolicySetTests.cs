@@ -69,7 +69,7 @@ public sealed class PolicySetTests
 
     [Theory]
     [InlineData("zebra", "@", "the rule zebra decides nothing: no action has this name and no rule refers to it")]
-    [InlineData("get_metadef_tags", "role:x", "for what this gateway does not do: get_metadef_tags")]
+    [InlineData("manage_image_cache", "role:x", "for what this gateway does not do: manage_image_cache")]
     [InlineData("context_is_admin", "role:boss", "who sees every project's images is decided by the role admin alone")]
     public void What_has_no_effect_is_said(string name, string check, string warning) =>
         Assert.Contains(warning, Assert.Single(PolicySet.Compile(new Dictionary<string, string> { [name] = check }).Warnings), StringComparison.Ordinal);

@@ -63,7 +63,7 @@ public sealed class PolicyTests
     public void Every_action_has_a_row()
     {
         var rows = Table.Select(row => row.Data.Item1).Append(PolicyAction.GetImages);
-        Assert.Equal(Enum.GetValues<PolicyAction>().Order(), rows.Order());
+        Assert.Equal(Enum.GetValues<PolicyAction>().Where(AccessExplainer.IsAboutImages).Order(), rows.Order());
     }
 
     [Theory]

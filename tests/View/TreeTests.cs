@@ -16,7 +16,7 @@ public sealed class TreeTests
         MountedImage nameless = source.AddMemory([1], FakeImageSource.Describe(null, 0, owner: null));
         await using TestMount mount = await TestMount.StartAsync(source);
 
-        Assert.Equal(["by-id", "by-name", "by-tag"], mount.List());
+        Assert.Equal([".status", "by-hash", "by-id", "by-name", "by-tag", "metadata", "raw"], mount.List());
         Assert.Equal(new[] { image.Id, image.Id + ".qcow2", nameless.Id }.Order(StringComparer.Ordinal), mount.List("by-id"));
         Assert.Equal(["_", "p1"], mount.List("by-name"));
         Assert.Equal(["cirros 0.6"], mount.List("by-name", "p1"));
@@ -41,7 +41,7 @@ public sealed class TreeTests
         string[] shown = mount.List("by-name", "..%2F..");
         Assert.Equal(names.Length, shown.Length);
         Assert.Equal(images.Values.Select(image => "../../by-id/" + image.Id).Order(), Client.Run(() => shown.Select(name => new FileInfo(mount.At("by-name", "..%2F..", name)).LinkTarget!).Order().ToArray()));
-        string found = Client.Succeed("find", mount.Directory, "-type", "f", "-size", "3c");
+        string found = Client.Succeed("find", mount.At("by-id"), "-type", "f", "-size", "3c");
         Assert.Equal(names.Length, found.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
         // -L follows every link: a broken one would be left over as a link.
         Assert.Equal("", Client.Succeed("find", "-L", mount.Directory, "-type", "l"));
@@ -61,7 +61,7 @@ public sealed class TreeTests
         Assert.Equal($"440 0 4242 1 10001 20 512 regular file {image.UpdatedAt.ToUnixTimeSeconds()}\n", file);
         Assert.Equal("550 0 4242 3 directory\n", directory);
         Assert.Equal("777 48 symbolic link\n", link);
-        Assert.Equal("5\n", Client.Succeed("stat", "-c", "%h", mount.Directory));
+        Assert.Equal("8\n", Client.Succeed("stat", "-c", "%h", mount.Directory));
     }
 
     [Fact]
@@ -76,8 +76,8 @@ public sealed class TreeTests
 
         Assert.Equal(((1L << 40) + (4096 * 3)) / 4096, long.Parse(fields[1], CultureInfo.InvariantCulture));
         Assert.Equal(["4096", "0", "0", "255"], [fields[0], fields[2], fields[3], fields[5]]);
-        // Root, three directories, one project, and a file and a link for each.
-        Assert.Equal("9", fields[4]);
+        // Root, six directories, one project, the status, and for each image a file, a link and its metadata.
+        Assert.Equal("15", fields[4]);
     }
 
     [Fact]

@@ -10,6 +10,7 @@ internal sealed class V2Routes(
     MemberHandlers members,
     SchemaHandlers schemas,
     InfoHandlers info,
+    MetadefRoutes metadefs,
     CacheHandlers cache)
 {
     /// <summary>Makes the table.</summary>
@@ -52,5 +53,7 @@ internal sealed class V2Routes(
         new("GET", "cache/nodes/{image}", BodyRule.Refused, cache.NodesAsync),
         new("POST", "cache/clean", BodyRule.Ignored, cache.CleanAsync),
         new("POST", "cache/prune", BodyRule.Ignored, cache.PruneAsync),
+
+        .. metadefs.Build(),
     ]);
 }

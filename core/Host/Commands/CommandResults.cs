@@ -90,6 +90,10 @@ internal sealed record CacheResult(string Directory, long StoredBytes, long MaxB
 internal sealed record CachedImageResult(
     string Image, long Bytes, long CachedBytes, long StoredBytes, bool Complete, bool Verified, bool Pinned, long Hits, DateTimeOffset LastAccessed);
 
+/// <summary>What the <c>metadefs</c> commands say: names of namespaces, and the files that were written.</summary>
+internal sealed record MetadefsResult(
+    IReadOnlyList<string> Added, IReadOnlyList<string> Changed, IReadOnlyList<string> Skipped, IReadOnlyList<string> Removed, IReadOnlyList<string> Files);
+
 /// <summary>What <c>serve</c> says when it answers: one line.</summary>
 internal sealed record ServingResult(string Address, string? Mount, bool? Passthrough);
 
@@ -101,6 +105,7 @@ internal sealed record ServingResult(string Address, string? Mount, bool? Passth
 [JsonSerializable(typeof(MigrationResult))]
 [JsonSerializable(typeof(ExplainResult))]
 [JsonSerializable(typeof(CacheResult))]
+[JsonSerializable(typeof(MetadefsResult))]
 internal sealed partial class CommandJson : JsonSerializerContext
 {
     /// <summary>Snake case, for eyes as well as programs: quotes and umlauts stay readable, as nothing here ends up in HTML.</summary>

@@ -13,6 +13,12 @@ internal sealed class ConfigCommands(CommandTerminal terminal)
         try
         {
             configuration = load();
+            ImageSchemaFile.Read(configuration.ImageSchemaFile);
+            if (configuration.PropertyProtections is { } protections)
+            {
+                ProtectionFile.Read(protections);
+            }
+
             if (configuration.PolicyFile is { } path)
             {
                 var policy = PolicyFile.Read(path);
@@ -66,6 +72,9 @@ internal sealed class ConfigCommands(CommandTerminal terminal)
     private static IEnumerable<IReadOnlyList<string>> Summary(GatewayConfiguration configuration)
     {
         yield return ["file", configuration.File ?? "none"];
+        yield return ["property_protections.file", configuration.PropertyProtections?.File ?? "none"];
+        yield return ["image_schema_file", configuration.ImageSchemaFile ?? "none"];
+        yield return ["metadefs.load_defaults", configuration.LoadDefaultMetadefs ? "true" : "false"];
         yield return ["listen", configuration.Listen.ToString()];
         yield return ["data", configuration.DataDirectory];
         yield return ["plugins", string.Join(", ", configuration.PluginDirectories)];

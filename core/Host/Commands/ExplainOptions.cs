@@ -8,6 +8,8 @@ namespace GlanceGateway.Host.Commands;
 /// <summary>The flags of <c>explain</c>.</summary>
 internal sealed class ExplainOptions
 {
+    private static readonly PolicyAction[] actions = [.. Enum.GetValues<PolicyAction>().Where(AccessExplainer.IsAboutImages)];
+
     private readonly Option<string?> _image = new("--image")
     {
         HelpName = "ID",
@@ -37,7 +39,7 @@ internal sealed class ExplainOptions
     {
         HelpName = "RULE",
         Required = true,
-        Description = "What the caller wants: " + string.Join(", ", Enum.GetValues<PolicyAction>().Select(PolicyRules.RuleName)),
+        Description = "What the caller wants: " + string.Join(", ", actions.Select(PolicyRules.RuleName)),
     };
 
     public ExplainOptions()
@@ -75,14 +77,14 @@ internal sealed class ExplainOptions
     }
 
     private static PolicyAction? Find(string? name) =>
-        Enum.GetValues<PolicyAction>().Where(action => PolicyRules.RuleName(action) == name).Select(action => (PolicyAction?)action).FirstOrDefault();
+        actions.Where(action => PolicyRules.RuleName(action) == name).Select(action => (PolicyAction?)action).FirstOrDefault();
 
     private static void RefuseUnknownAction(OptionResult result)
     {
         var name = result.Tokens.Count > 0 ? result.Tokens[0].Value : "";
         if (Find(name) is null)
         {
-            var known = Enum.GetValues<PolicyAction>().Select(PolicyRules.RuleName).ToList();
+            var known = actions.Select(PolicyRules.RuleName).ToList();
             result.AddError($"there is no action '{name}'; "
                 + (KeySuggestion.Nearest(name, known) is { } meant ? $"did you mean '{meant}'?" : $"known are {string.Join(", ", known)}"));
         }

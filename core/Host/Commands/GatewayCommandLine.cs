@@ -84,6 +84,7 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
 
     private RootCommand Build()
     {
+        var metadefs = new MetadefsCommands(terminal, time);
         var root = new RootCommand("An image service for virtual machine images: the OpenStack Images API and a read-only mount over storage drivers.")
         {
             Branch("stores", "The configured stores", Leaf(
@@ -117,6 +118,36 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
                 "Bring the registry to this version's schema; on SQLite the gateway must not run",
                 _configuration.AddPlace,
                 (line, json, token) => new MigrateCommand(terminal, time).RunAsync(Load(line), json, token))),
+            Branch(
+                "metadefs",
+                "Metadata definitions: what properties mean",
+                Leaf(
+                    "load",
+                    "Load definitions from files in Glance's form, or those that come with the gateway",
+                    command =>
+                    {
+                        metadefs.AddLoadOptions(command);
+                        _configuration.AddPlace(command);
+                    },
+                    (line, json, token) => metadefs.LoadAsync(Load(line), line, json, token)),
+                Leaf(
+                    "unload",
+                    "Delete namespaces with all that they hold, protected ones too",
+                    command =>
+                    {
+                        metadefs.AddUnloadOptions(command);
+                        _configuration.AddPlace(command);
+                    },
+                    (line, json, token) => metadefs.UnloadAsync(Load(line), line, json, token)),
+                Leaf(
+                    "export",
+                    "Write every namespace to a file that 'load' takes",
+                    command =>
+                    {
+                        MetadefsCommands.AddExportOptions(command);
+                        _configuration.AddPlace(command);
+                    },
+                    (line, json, token) => metadefs.ExportAsync(Load(line), line, json, token))),
             Branch(
                 "config",
                 "The configuration file",

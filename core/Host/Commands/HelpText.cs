@@ -52,6 +52,14 @@ internal sealed class HelpText(HelpAction generated) : SynchronousCommandLineAct
               glance-gateway explain --project p1 --role reader --action add_image && echo allowed
               It may run while the gateway does. Exit code 0 means allowed, 1 denied.
             """,
+        ["load"] = """
+              glance-gateway metadefs load                             those that come with the gateway
+              glance-gateway metadefs load --merge /etc/glance/metadefs
+              glance-gateway metadefs load --overwrite ours.json
+              On SQLite the gateway must not run meanwhile.
+            """,
+        ["unload"] = "  glance-gateway metadefs unload OS::Compute::XenAPI OS::Compute::Trust",
+        ["export"] = "  glance-gateway metadefs export ./metadefs",
         ["migrate"] = "  systemctl stop glance-gateway && glance-gateway db migrate",
     };
 

@@ -14,6 +14,8 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
     public async Task<int> RunAsync(GatewayConfiguration configuration, bool json, CancellationToken cancellationToken)
     {
         var policyFile = configuration.PolicyFile is { } path ? PolicyFile.Read(path) : null;
+        var protectionFile = configuration.PropertyProtections is { } protections ? ProtectionFile.Read(protections) : null;
+        var describedProperties = ImageSchemaFile.Read(configuration.ImageSchemaFile);
         using var data = DataDirectory.Open(configuration.DataDirectory, time);
         using var loggers = LoggerFactory.Create(builder => builder.AddGatewayLog(configuration.Log, terminal.Error, time));
         var logger = loggers.CreateLogger("GlanceGateway.Host");
@@ -36,11 +38,18 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             SizeCap = configuration.Limits.ImageSizeCap,
             StallTimeout = configuration.Limits.StallTimeout,
             LeaseDuration = configuration.Limits.Lease,
+            DescribedProperties = describedProperties,
         };
         var policy = new PolicyRules(policyFile?.Rules ?? PolicySet.Default);
         await using var caches = GatewayCaches.Open(configuration, data.Scratch, time, loggers.CreateLogger("GlanceGateway.Blocks"));
         await using var images = new ImageServices(registry, stores, options, time, loggers, policy, caches.Images);
         await using var policyWatch = WatchPolicy(policyFile, policy, logger);
+        await using var protectionWatch = ProtectionFileWatch.Start(protectionFile, images.Protections, policy, time, logger);
+        if (configuration.LoadDefaultMetadefs && await MetadefLibrary.LoadDefaultsOnceAsync(registry, cancellationToken) is var loaded and > 0)
+        {
+            logger.LogInformation("{Count} namespaces of metadata definitions were added to the new registry", loaded);
+        }
+
         await images.Sweeper.StartAsync(cancellationToken);
         await using var mount = await GatewayMount.StartAsync(configuration, images, loggers, cancellationToken);
         await using var server = await GatewayServer.StartAsync(configuration, images, loggers, time, cancellationToken);

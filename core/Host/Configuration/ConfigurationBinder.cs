@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.RegularExpressions;
+using GlanceGateway.Images;
 using Microsoft.Extensions.Logging;
 
 namespace GlanceGateway.Host.Configuration;
@@ -30,10 +31,34 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Outbound = new OutboundBinder(log).Bind(section.Child("outbound", "'allowed_networks: [10.20.0.0/16]'")),
             Limits = BindLimits(section.Child("limits", "'image_size_cap: 1TiB'")),
             PolicyFile = BindPolicy(section.Child("policy", "'file: /etc/glance-gateway/policy.yaml'")),
+            LoadDefaultMetadefs = BindMetadefs(section.Child("metadefs", "'load_defaults: true'")),
+            PropertyProtections = BindProtections(section.Child("property_protections", "'file: /etc/glance-gateway/property-protections.conf'")),
+            ImageSchemaFile = section.Directory("image_schema_file"),
             Log = BindLog(section.Child("log", "'level: information'")),
         };
         section.Finish();
         return configuration;
+    }
+
+    private static bool BindMetadefs(Section? section)
+    {
+        var load = section?.Flag("load_defaults") ?? true;
+        section?.Finish();
+        return load;
+    }
+
+    private static ProtectionConfiguration? BindProtections(Section? section)
+    {
+        if (section is null)
+        {
+            return null;
+        }
+
+        var file = section.Directory("file");
+        section.Require("file", file, "name the file of the rules, such as 'file: /etc/glance-gateway/property-protections.conf'");
+        var format = section.Choice("rule_format", ("roles", ProtectionFormat.Roles), ("policies", ProtectionFormat.Policies)) ?? ProtectionFormat.Roles;
+        section.Finish();
+        return file is null ? null : new ProtectionConfiguration(file, format);
     }
 
     private static DatabaseConfiguration BindDatabase(Section? section)

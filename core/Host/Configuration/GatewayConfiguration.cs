@@ -1,5 +1,6 @@
 using System.Net;
 using GlanceGateway.Api;
+using GlanceGateway.Images;
 using GlanceGateway.Stores;
 using Microsoft.Extensions.Logging;
 
@@ -47,6 +48,15 @@ public sealed record GatewayConfiguration
     /// <summary><c>policy.file</c>: an operator's rules over the defaults; null for none.</summary>
     public string? PolicyFile { get; init; }
 
+    /// <summary><c>metadefs.load_defaults</c>: whether a registry that never had metadata definitions gets those that come with the gateway.</summary>
+    public bool LoadDefaultMetadefs { get; init; } = true;
+
+    /// <summary><c>property_protections</c>; null for none.</summary>
+    public ProtectionConfiguration? PropertyProtections { get; init; }
+
+    /// <summary><c>image_schema_file</c>: an operator's properties in the published schema of images; null for none.</summary>
+    public string? ImageSchemaFile { get; init; }
+
     /// <summary><c>log</c>.</summary>
     public LogConfiguration Log { get; init; } = new();
 
@@ -88,6 +98,11 @@ public sealed record IdentityConfiguration
     /// <summary><c>identity.file</c>: the list of tokens; never null with <see cref="IdentityMode.Tokens"/>.</summary>
     public string? TokenFile { get; init; }
 }
+
+/// <summary>Which custom properties of images who may see and change.</summary>
+/// <param name="File"><c>property_protections.file</c>.</param>
+/// <param name="Format"><c>property_protections.rule_format</c>.</param>
+public sealed record ProtectionConfiguration(string File, ProtectionFormat Format);
 
 /// <summary>One store.</summary>
 public sealed record StoreConfiguration

@@ -14,9 +14,12 @@ public sealed class ImageCatalog
     private readonly ImageAccess access;
     private readonly ImageValues values;
     private readonly ImageDeletion deletion;
+    private readonly PropertyProtections protections;
 
-    internal ImageCatalog(ImageRegistry registry, PolicyRules policy, ImageAccess access, ImageValues values, ImageDeletion deletion)
+    internal ImageCatalog(
+        ImageRegistry registry, PolicyRules policy, ImageAccess access, ImageValues values, ImageDeletion deletion, PropertyProtections protections)
     {
+        this.protections = protections;
         this.registry = registry;
         this.policy = policy;
         this.access = access;
@@ -39,6 +42,10 @@ public sealed class ImageCatalog
         foreach (var (name, value) in attributes)
         {
             image = ImageValues.IsReserved(name) ? throw ImageValues.Reserved(name) : values.Set(image, name, value);
+            if (!values.IsBase(name))
+            {
+                protections.Require(caller, PropertyOperation.Create, name);
+            }
         }
 
         if (!caller.IsAdmin && image.Owner != caller.ProjectId)
@@ -49,13 +56,14 @@ public sealed class ImageCatalog
         policy.Require(caller, PolicyAction.AddImage, image, isMember: false);
         RequireVisibility(caller, image);
         values.RequireQuotas(image, before: null);
-        return await registry.WriteAsync((tx, ct) => tx.InsertImageAsync(image, ct), cancellationToken)
+        var stored = await registry.WriteAsync((tx, ct) => tx.InsertImageAsync(image, ct), cancellationToken)
             ?? throw new ImageException(ImageError.Conflict, $"Image ID {image.Id} already exists!");
+        return protections.Shown(caller, stored);
     }
 
     /// <summary>An image that the caller may see.</summary>
     public async Task<Image> GetAsync(Caller caller, string id, CancellationToken cancellationToken) =>
-        (await access.FindAsync(caller, id, cancellationToken)).Image;
+        protections.Shown(caller, (await access.FindAsync(caller, id, cancellationToken)).Image);
 
     /// <summary>One page of the images that the caller may see.</summary>
     /// <param name="caller">Whoever looks; the query's viewer is replaced by it.</param>
@@ -65,13 +73,18 @@ public sealed class ImageCatalog
     {
         policy.Require(caller, PolicyAction.GetImages, image: null, isMember: false);
         query = query with { Viewer = caller.Viewer };
+        if (query.Properties.Any(property => !protections.Allows(caller, PropertyOperation.Read, property.Key)))
+        {
+            return [];
+        }
+
         try
         {
             var page = await registry.ListImagesAsync(query, cancellationToken);
             var seen = await access.FilterAsync(caller, page, cancellationToken);
             if (seen.Count == page.Count)
             {
-                return page;
+                return protections.Shown(caller, page);
             }
 
             // Rules of the operator's leave images out: the page is filled from the following ones, as a short page is the last one to clients.
@@ -83,7 +96,7 @@ public sealed class ImageCatalog
                 filled.AddRange(await access.FilterAsync(caller, page, cancellationToken));
             }
 
-            return filled.Count <= query.Limit ? filled : filled.GetRange(0, query.Limit);
+            return protections.Shown(caller, filled.Count <= query.Limit ? filled : filled.GetRange(0, query.Limit));
         }
         catch (UnknownMarkerException unknown)
         {
@@ -92,21 +105,22 @@ public sealed class ImageCatalog
     }
 
     /// <summary>Applies edits in order, all or none. No edits change nothing.</summary>
-    public Task<Image> UpdateAsync(Caller caller, string id, IReadOnlyList<ImageEdit> edits, CancellationToken cancellationToken) => ChangeAsync(
-        caller,
-        id,
-        PolicyAction.ModifyImage,
-        before =>
-        {
-            var after = edits.Aggregate(before, (image, edit) => Apply(caller, image, edit));
-            if (after.Visibility != before.Visibility)
+    public async Task<Image> UpdateAsync(Caller caller, string id, IReadOnlyList<ImageEdit> edits, CancellationToken cancellationToken) =>
+        protections.Shown(caller, await ChangeAsync(
+            caller,
+            id,
+            PolicyAction.ModifyImage,
+            before =>
             {
-                RequireVisibility(caller, after);
-            }
+                var after = edits.Aggregate(before, (image, edit) => Apply(caller, image, edit));
+                if (after.Visibility != before.Visibility)
+                {
+                    RequireVisibility(caller, after);
+                }
 
-            return after;
-        },
-        cancellationToken);
+                return after;
+            },
+            cancellationToken));
 
     /// <summary>Deletes an image and its data.</summary>
     public async Task DeleteAsync(Caller caller, string id, CancellationToken cancellationToken)
@@ -192,6 +206,33 @@ public sealed class ImageCatalog
             : throw new ImageException(ImageError.Invalid, "The tag holds a character that cannot be stored (NUL, or half a surrogate pair).");
     }
 
+    /// <summary>Refuses an edit that the protections of a custom property forbid.</summary>
+    /// <returns>Whether the property is there for the caller.</returns>
+    private bool RequireProtected(Caller caller, ImageEdit edit, bool present)
+    {
+        var name = edit.Property;
+        var isShown = present && protections.Allows(caller, PropertyOperation.Read, name);
+        if (edit.Operation == EditOperation.Add)
+        {
+            // Adding must not tell whether an unseen property is there, so whoever does not see it needs the rights for both cases.
+            if (!isShown)
+            {
+                protections.Require(caller, PropertyOperation.Create, name);
+            }
+
+            if (isShown || !protections.Allows(caller, PropertyOperation.Read, name))
+            {
+                protections.Require(caller, PropertyOperation.Update, name);
+            }
+        }
+        else if (isShown)
+        {
+            protections.Require(caller, edit.Operation == EditOperation.Remove ? PropertyOperation.Delete : PropertyOperation.Update, name);
+        }
+
+        return isShown;
+    }
+
     private Image Apply(Caller caller, Image image, ImageEdit edit)
     {
         var name = edit.Property;
@@ -212,6 +253,11 @@ public sealed class ImageCatalog
 
         var isBase = values.IsBase(name);
         var present = isBase || image.Properties.Any(p => p.Key == name);
+        if (!isBase)
+        {
+            present = RequireProtected(caller, edit, present);
+        }
+
         switch (edit.Operation)
         {
             case EditOperation.Remove when isBase:

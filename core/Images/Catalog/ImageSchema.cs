@@ -42,6 +42,9 @@ public sealed record ImageField(string Name, AttributeType Type, string Descript
     /// <summary>What a text must match.</summary>
     public string? Pattern { get; init; }
 
+    /// <summary>What checks texts when the gateway's own check of ids does not: an operator's <see cref="Pattern"/>. Bounded in time.</summary>
+    public Regex? Checked { get; init; }
+
     /// <summary>Whether only the gateway sets it.</summary>
     public bool ReadOnly { get; init; }
 
@@ -110,6 +113,14 @@ public sealed partial class ImageSchema
                 IsBase = false,
             },
         ];
+        foreach (var field in options.DescribedProperties)
+        {
+            var known = Attributes.FirstOrDefault(attribute => attribute.Name == field.Name);
+            Attributes = known is null ? [.. Attributes, field]
+                : known.IsBase ? throw new ArgumentException($"'{field.Name}' is an attribute of every image and cannot be described anew.", nameof(options))
+                : [.. Attributes.Select(attribute => ReferenceEquals(attribute, known) ? field : attribute)];
+        }
+
         byName = Attributes.ToDictionary(a => a.Name, StringComparer.Ordinal);
     }
 

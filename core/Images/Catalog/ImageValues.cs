@@ -193,7 +193,7 @@ internal sealed class ImageValues(ImageSchema schema, ImageOptions options)
             throw Mismatch($"'{text}' is not one of [{string.Join(", ", allowed.Select(a => $"'{a}'"))}]", "enum", at, name);
         }
 
-        if (field?.Pattern is { } pattern && !ImageSchema.Uuid().IsMatch(text))
+        if (field?.Pattern is { } pattern && !(field.Checked ?? ImageSchema.Uuid()).IsMatch(text))
         {
             throw Mismatch($"'{text}' does not match '{pattern}'", "pattern", at, name);
         }

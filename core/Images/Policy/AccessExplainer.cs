@@ -38,6 +38,9 @@ public sealed class AccessExplainer(PolicySet policy)
         or PolicyAction.CacheList or PolicyAction.CacheImage or PolicyAction.CacheDelete or PolicyAction.CacheClean or PolicyAction.CachePrune
         or PolicyAction.ListCachedNodes);
 
+    /// <summary>Whether an action is about images, so that it can be explained. Metadata definitions have actions of their own.</summary>
+    public static bool IsAboutImages(PolicyAction action) => !PolicyRules.RuleName(action).Contains("metadef", StringComparison.Ordinal);
+
     private AccessExplanation ExplainImage(in PolicyQuestion question, Image image, PolicyAction action)
     {
         var sight = Sight(question, image);

@@ -68,4 +68,82 @@ public enum PolicyAction
 
     /// <summary>See which gateways have an image in their cache.</summary>
     ListCachedNodes,
+
+    /// <summary>See a namespace of metadata definitions.</summary>
+    GetMetadefNamespace,
+
+    /// <summary>List namespaces of metadata definitions.</summary>
+    GetMetadefNamespaces,
+
+    /// <summary>Create a namespace.</summary>
+    AddMetadefNamespace,
+
+    /// <summary>Change a namespace's attributes.</summary>
+    ModifyMetadefNamespace,
+
+    /// <summary>Delete a namespace.</summary>
+    DeleteMetadefNamespace,
+
+    /// <summary>See an object of a namespace.</summary>
+    GetMetadefObject,
+
+    /// <summary>List the objects of a namespace.</summary>
+    GetMetadefObjects,
+
+    /// <summary>Add an object to a namespace.</summary>
+    AddMetadefObject,
+
+    /// <summary>Change an object of a namespace.</summary>
+    ModifyMetadefObject,
+
+    /// <summary>Delete objects of a namespace.</summary>
+    DeleteMetadefObject,
+
+    /// <summary>List the known resource types.</summary>
+    ListMetadefResourceTypes,
+
+    /// <summary>List the resource types of a namespace.</summary>
+    GetMetadefResourceType,
+
+    /// <summary>Associate a namespace with a resource type.</summary>
+    AddMetadefResourceTypeAssociation,
+
+    /// <summary>End an association with a resource type.</summary>
+    RemoveMetadefResourceTypeAssociation,
+
+    /// <summary>See a property of a namespace.</summary>
+    GetMetadefProperty,
+
+    /// <summary>List the properties of a namespace.</summary>
+    GetMetadefProperties,
+
+    /// <summary>Add a property to a namespace.</summary>
+    AddMetadefProperty,
+
+    /// <summary>Change a property of a namespace.</summary>
+    ModifyMetadefProperty,
+
+    /// <summary>Delete properties of a namespace.</summary>
+    RemoveMetadefProperty,
+
+    /// <summary>See a tag of a namespace.</summary>
+    GetMetadefTag,
+
+    /// <summary>List the tags of a namespace.</summary>
+    GetMetadefTags,
+
+    /// <summary>Add a tag to a namespace.</summary>
+    AddMetadefTag,
+
+    /// <summary>Set the tags of a namespace.</summary>
+    AddMetadefTags,
+
+    /// <summary>Change a tag of a namespace.</summary>
+    ModifyMetadefTag,
+
+    /// <summary>Delete a tag of a namespace.</summary>
+    DeleteMetadefTag,
+
+    /// <summary>Delete all tags of a namespace.</summary>
+    DeleteMetadefTags,
 }

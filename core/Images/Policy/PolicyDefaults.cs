@@ -16,6 +16,8 @@ internal static class PolicyDefaults
     private const string Owns = "project_id:%(project_id)s";
     private const string IsMember = "project_id:%(member_id)s";
     private const string Reaches = $"{Owns} or {IsMember} or 'public':%(visibility)s or 'community':%(visibility)s or None:%(owner)s";
+    private const string OwnDefinitions = $"role:admin or (role:reader and {Owns})";
+    private const string SeesDefinitions = $"role:admin or (role:reader and ({Owns} or 'public':%(visibility)s or None:%(owner)s))";
     private const string OwningMember = $"role:admin or (role:member and {Owns})";
 
     /// <summary>What other rules refer to.</summary>
@@ -53,6 +55,32 @@ internal static class PolicyDefaults
         Of(PolicyAction.CacheClean, "role:admin", "Have the cache forget what is of no use"),
         Of(PolicyAction.CachePrune, "role:admin", "Have the cache keep to its limit"),
         Of(PolicyAction.ListCachedNodes, "role:admin", "See which gateways have an image in their cache"),
+        Of(PolicyAction.GetMetadefNamespace, SeesDefinitions, "See a namespace of metadata definitions"),
+        Of(PolicyAction.GetMetadefNamespaces, OwnDefinitions, "List namespaces of metadata definitions"),
+        Of(PolicyAction.AddMetadefNamespace, "rule:metadef_admin", "Create a namespace"),
+        Of(PolicyAction.ModifyMetadefNamespace, "rule:metadef_admin", "Change a namespace's attributes"),
+        Of(PolicyAction.DeleteMetadefNamespace, "rule:metadef_admin", "Delete a namespace"),
+        Of(PolicyAction.GetMetadefObject, SeesDefinitions, "See an object of a namespace"),
+        Of(PolicyAction.GetMetadefObjects, SeesDefinitions, "List the objects of a namespace"),
+        Of(PolicyAction.AddMetadefObject, "rule:metadef_admin", "Add an object to a namespace"),
+        Of(PolicyAction.ModifyMetadefObject, "rule:metadef_admin", "Change an object of a namespace"),
+        Of(PolicyAction.DeleteMetadefObject, "rule:metadef_admin", "Delete objects of a namespace"),
+        Of(PolicyAction.ListMetadefResourceTypes, SeesDefinitions, "List the known resource types"),
+        Of(PolicyAction.GetMetadefResourceType, SeesDefinitions, "List the resource types of a namespace"),
+        Of(PolicyAction.AddMetadefResourceTypeAssociation, "rule:metadef_admin", "Associate a namespace with a resource type"),
+        Of(PolicyAction.RemoveMetadefResourceTypeAssociation, "rule:metadef_admin", "End an association with a resource type"),
+        Of(PolicyAction.GetMetadefProperty, SeesDefinitions, "See a property of a namespace"),
+        Of(PolicyAction.GetMetadefProperties, SeesDefinitions, "List the properties of a namespace"),
+        Of(PolicyAction.AddMetadefProperty, "rule:metadef_admin", "Add a property to a namespace"),
+        Of(PolicyAction.ModifyMetadefProperty, "rule:metadef_admin", "Change a property of a namespace"),
+        Of(PolicyAction.RemoveMetadefProperty, "rule:metadef_admin", "Delete properties of a namespace"),
+        Of(PolicyAction.GetMetadefTag, SeesDefinitions, "See a tag of a namespace"),
+        Of(PolicyAction.GetMetadefTags, SeesDefinitions, "List the tags of a namespace"),
+        Of(PolicyAction.AddMetadefTag, "rule:metadef_admin", "Add a tag to a namespace"),
+        Of(PolicyAction.AddMetadefTags, "rule:metadef_admin", "Set the tags of a namespace"),
+        Of(PolicyAction.ModifyMetadefTag, "rule:metadef_admin", "Change a tag of a namespace"),
+        Of(PolicyAction.DeleteMetadefTag, "rule:metadef_admin", "Delete a tag of a namespace"),
+        Of(PolicyAction.DeleteMetadefTags, "rule:metadef_admin", "Delete all tags of a namespace"),
     ];
 
     /// <summary>Glance's rules for what this gateway does not do: an operator's file may hold them, they decide nothing.</summary>
@@ -62,12 +90,6 @@ internal static class PolicyDefaults
         "get_image_location", "set_image_location", "delete_image_location", "add_image_location", "fetch_image_location",
         "manage_image_cache", "cache_image", "cache_list", "cache_delete", "cache_clean", "cache_prune", "list_cached_nodes",
         "stores_info_detail", "tasks_api_access", "get_task", "get_tasks", "add_task", "modify_task",
-        "get_metadef_namespace", "get_metadef_namespaces", "add_metadef_namespace", "modify_metadef_namespace", "delete_metadef_namespace",
-        "get_metadef_object", "get_metadef_objects", "add_metadef_object", "modify_metadef_object", "delete_metadef_object",
-        "get_metadef_resource_type", "list_metadef_resource_types",
-        "add_metadef_resource_type_association", "remove_metadef_resource_type_association",
-        "get_metadef_property", "get_metadef_properties", "add_metadef_property", "modify_metadef_property", "remove_metadef_property",
-        "get_metadef_tag", "get_metadef_tags", "add_metadef_tag", "add_metadef_tags", "modify_metadef_tag", "delete_metadef_tag", "delete_metadef_tags",
     };
 
     private static PolicyRuleText Of(PolicyAction action, string check, string description) => new(PolicyRules.RuleName(action), check, description);

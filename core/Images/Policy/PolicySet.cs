@@ -31,6 +31,9 @@ public sealed class PolicySet
     /// <summary>What works but deserves a look, one line each.</summary>
     public IReadOnlyList<string> Warnings { get; }
 
+    /// <summary>Whether there is a rule of a name.</summary>
+    public bool Holds(string rule) => Rules.ContainsKey(rule);
+
     /// <summary>How many rules are the operator's.</summary>
     public int OperatorRules => Rules.Values.Count(rule => rule.IsOperators);
 
@@ -185,7 +188,7 @@ public sealed class PolicySet
             }
             else
             {
-                warnings.Add($"the rule {name} decides nothing: no action has this name and no rule refers to it");
+                warnings.Add($"the rule {name} decides nothing: no action has this name and no rule refers to it (a property protection may)");
             }
         }
 

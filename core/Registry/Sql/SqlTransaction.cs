@@ -11,11 +11,14 @@ internal sealed partial class SqlTransaction(DbConnection connection, string ins
     private readonly Dialect _dialect = Dialect.Of(connection);
     private readonly HashSet<(string ImageId, ChangeKind Kind)> _changed = [];
     private readonly List<ChangeRow> _changes = [];
+    private SqlMetadefs? _metadefs;
     private LeaseLostException? _lost;
     private bool _ended;
 
     /// <summary>Cut to microseconds, so that what a unit computes from it equals what it reads back.</summary>
     public override DateTimeOffset Now { get; } = Words.Time(Words.Of(now));
+
+    public override MetadefTransaction Metadefs => _metadefs ??= new SqlMetadefs(() => Connection, NowMicroseconds);
 
     /// <summary>The sequence of the last change that this unit wrote; 0 for none.</summary>
     public long LastChange { get; private set; }

@@ -18,7 +18,7 @@ internal sealed class OpenImage
     {
         Node = node;
         Source = source;
-        Size = node.Image.Size;
+        Size = node.Size;
         Backing = backing;
         File = (source as ILocalFile)?.Handle;
     }
@@ -27,7 +27,7 @@ internal sealed class OpenImage
 
     internal IByteSource Source { get; }
 
-    /// <summary>Bytes of the image.</summary>
+    /// <summary>Bytes of the file.</summary>
     internal long Size { get; }
 
     /// <summary>The local file, when there is one.</summary>

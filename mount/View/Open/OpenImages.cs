@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using GlanceGateway.Abstractions;
+using GlanceGateway.Formats.Raw;
 using GlanceGateway.Fuse;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
@@ -233,7 +234,8 @@ internal sealed class OpenImages : IAsyncDisposable
 
         try
         {
-            OpenImage open = Begin(node, image, source);
+            source = node.Form == ImageForm.Raw ? await OpenRawAsync(image, source, deadline.Token) : source;
+            OpenImage open = Begin(node, source);
             open.StartIdle(_time.GetTimestamp());
             return open;
         }
@@ -244,14 +246,26 @@ internal sealed class OpenImages : IAsyncDisposable
         }
     }
 
-    private OpenImage Begin(ImageNode node, MountedImage image, IByteSource source)
+    private static async Task<IByteSource> OpenRawAsync(MountedImage image, IByteSource source, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await RawView.OpenAsync(source, image.DiskFormat ?? "", cancellationToken);
+        }
+        catch (RawViewException e)
+        {
+            throw new StoreException(StoreError.Corrupt, e.Message, image.Id, e);
+        }
+    }
+
+    private OpenImage Begin(ImageNode node, IByteSource source)
     {
         SafeFileHandle? file = (source as ILocalFile)?.Handle;
         long? length = file is null ? source.Length : RandomAccess.GetLength(file);
-        if (length is { } known && known != image.Size)
+        if (length is { } known && known != node.Size)
         {
             // Less would read as zeros that were never there, and in passthrough nobody would notice either.
-            throw new StoreException(StoreError.Corrupt, $"The catalogue says {image.Size} bytes, the store has {known}.", image.Id);
+            throw new StoreException(StoreError.Corrupt, $"The catalogue says {node.Size} bytes, the store has {known}.", node.Image.Id);
         }
 
         if (file is not null && NativeFile.AllocatedBytes(file) is >= 0 and var allocated && node.AllocatedBytes != allocated)

@@ -10,8 +10,9 @@ namespace GlanceGateway.View;
 /// </summary>
 /// <remarks>
 /// <para>Shape: <c>/by-id/&lt;uuid&gt;</c> are the files; <c>/by-id/&lt;uuid&gt;.&lt;disk_format&gt;</c>,
-/// <c>/by-name/&lt;project&gt;/&lt;name&gt;</c> and <c>/by-tag/&lt;tag&gt;/&lt;name&gt;.&lt;uuid8&gt;</c> are links to them. Only
-/// ids lead to bytes: no text of a user ever chooses a path.</para>
+/// <c>/by-name/&lt;project&gt;/&lt;name&gt;</c>, <c>/by-tag/&lt;tag&gt;/&lt;name&gt;.&lt;uuid8&gt;</c> and <c>/by-hash/&lt;algorithm&gt;/&lt;hash&gt;</c>
+/// are links to them. <c>/raw/&lt;uuid&gt;.raw</c> are the disks inside, <c>/metadata/&lt;uuid&gt;.json</c> what is known of an image,
+/// <c>/.status</c> how the mount is. Only ids lead to bytes: no text of a user ever chooses a path.</para>
 /// <para>Writing: updates come one at a time and are worked off whole. An image that did not change is not touched, so a
 /// snapshot costs the kernel's caches only what differs. Order within an update: new nodes, then names, then listings, then
 /// the nodes that lost their last name; so whoever finds a name also finds its node.</para>
@@ -29,6 +30,9 @@ internal sealed class ImageTree
     private readonly DirectoryNode _byId;
     private readonly DirectoryNode _byName;
     private readonly DirectoryNode _byTag;
+    private readonly HashDirectories _byHash;
+    private readonly DirectoryNode _raw;
+    private readonly DirectoryNode _metadata;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private long _totalBytes;
@@ -43,6 +47,9 @@ internal sealed class ImageTree
         _byId = MakeDirectory(Root, "by-id");
         _byName = MakeDirectory(Root, "by-name");
         _byTag = MakeDirectory(Root, "by-tag");
+        _byHash = new HashDirectories(MakeDirectory(Root, "by-hash"), MakeDirectory, MakeLink);
+        _raw = MakeDirectory(Root, "raw");
+        _metadata = MakeDirectory(Root, "metadata");
         Root.Publish(time.GetUtcNow());
     }
 
@@ -55,6 +62,17 @@ internal sealed class ImageTree
 
     internal int ImageCount => Volatile.Read(ref _imageCount);
 
+    /// <summary>Adds the page that tells how the mount is.</summary>
+    /// <param name="make">Makes the page at each reading.</param>
+    internal void AddStatus(Func<byte[]> make)
+    {
+        lock (_writer)
+        {
+            Root.Set(".status", MakeText("/.status", make, _time.GetUtcNow(), isLive: true));
+            Root.Publish(_time.GetUtcNow());
+        }
+    }
+
     internal bool TryGet(ulong number, [NotNullWhen(true)] out Node? node) => _nodes.TryGetValue(number, out node);
 
     /// <summary>Makes the tree what an update says.</summary>
@@ -62,7 +80,7 @@ internal sealed class ImageTree
     {
         lock (_writer)
         {
-            Work work = new(_time.GetUtcNow());
+            TreeWork work = new(_time.GetUtcNow());
             IEnumerable<string> gone = update.Gone;
             if (update.IsSnapshot)
             {
@@ -101,14 +119,24 @@ internal sealed class ImageTree
     // The format is the backend's word too, so it gets the same treatment; the id leaves it 218 bytes.
     private static string FormatName(string id, string format) => SafeName.ForWord(id + "." + format);
 
+    private static string RawName(string id) => id + ".raw";
+
+    private static string MetadataName(string id) => id + ".json";
+
+    private static (string Algorithm, string Value)? HashOf(MountedImage image) =>
+        image.Attributes.TryGetValue("os_hash_value", out string? value) && image.Attributes.TryGetValue("os_hash_algo", out string? algorithm)
+        && value.Length != 0 && algorithm.Length != 0
+            ? (SafeName.ForWord(algorithm), SafeName.ForWord(value))
+            : null;
+
     private static string TextOf(MountedImage image) => string.IsNullOrEmpty(image.Name) ? image.Id : image.Name;
 
-    private void ShowImage(MountedImage image, Work work)
+    private void ShowImage(MountedImage image, TreeWork work)
     {
         string content = ImageNode.ContentOf(image);
         if (!_images.TryGetValue(image.Id, out Placement? placement))
         {
-            _images[image.Id] = placement = new Placement(MakeImage(image, content));
+            _images[image.Id] = placement = new Placement(MakeImage(image, content, ImageForm.Stored, image.Size));
             _byId.Set(image.Id, placement.Node);
             work.Dirty.Add(_byId);
             Interlocked.Add(ref _totalBytes, image.Size);
@@ -126,7 +154,7 @@ internal sealed class ImageTree
         else
         {
             ImageNode old = placement.Node;
-            placement.Node = MakeImage(image, content);
+            placement.Node = MakeImage(image, content, ImageForm.Stored, image.Size);
             _byId.Set(image.Id, placement.Node);
             work.Drop(_byId, image.Id, old);
             work.Change.Gone.Add(old);
@@ -135,9 +163,12 @@ internal sealed class ImageTree
 
         PlaceFormat(placement, FormatNameOf(image), work);
         PlaceLinks(placement, image, work);
+        PlaceRaw(placement, image, work);
+        PlaceMetadata(placement, image, work);
+        _byHash.Place(image.Id, HashOf(image), image.UpdatedAt, work);
     }
 
-    private void RemoveImage(string id, Work work)
+    private void RemoveImage(string id, TreeWork work)
     {
         if (!_images.Remove(id, out Placement? placement))
         {
@@ -145,6 +176,9 @@ internal sealed class ImageTree
         }
 
         PlaceFormat(placement, null, work);
+        PlaceRaw(placement, null, work);
+        PlaceMetadata(placement, null, work);
+        _byHash.Place(id, null, default, work);
         foreach (PlacedLink link in placement.Links)
         {
             link.Directory.Remove(link);
@@ -157,7 +191,7 @@ internal sealed class ImageTree
         Interlocked.Add(ref _totalBytes, -placement.Node.Image.Size);
     }
 
-    private void PlaceFormat(Placement placement, string? name, Work work)
+    private void PlaceFormat(Placement placement, string? name, TreeWork work)
     {
         if (placement.Format?.Name == name)
         {
@@ -181,7 +215,55 @@ internal sealed class ImageTree
         }
     }
 
-    private void PlaceLinks(Placement placement, MountedImage image, Work work)
+    private void PlaceRaw(Placement placement, MountedImage? image, TreeWork work)
+    {
+        string? content = image?.RawSize is { } size ? $"{placement.Node.Content}/raw/{size}" : null;
+        if (placement.Raw is { } old)
+        {
+            if (old.Content == content)
+            {
+                old.Image = image!;
+                return;
+            }
+
+            _raw.Remove(RawName(old.Image.Id), old);
+            work.Drop(_raw, RawName(old.Image.Id), old);
+            work.Change.Gone.Add(old);
+            placement.Raw = null;
+        }
+
+        if (content is not null)
+        {
+            placement.Raw = MakeImage(image!, content, ImageForm.Raw, image!.RawSize!.Value);
+            _raw.Set(RawName(image.Id), placement.Raw);
+            work.Dirty.Add(_raw);
+        }
+    }
+
+    private void PlaceMetadata(Placement placement, MountedImage? image, TreeWork work)
+    {
+        if (placement.Metadata is { } old)
+        {
+            if (image is not null && old.Image.UpdatedAt == image.UpdatedAt && old.Image.RawSize == image.RawSize && old.Image.Size == image.Size)
+            {
+                return;
+            }
+
+            _metadata.Remove(MetadataName(old.Image.Id), old.Node);
+            work.Drop(_metadata, MetadataName(old.Image.Id), old.Node);
+            placement.Metadata = null;
+        }
+
+        if (image is not null)
+        {
+            TextNode node = MakeText($"{_metadata.Path}/{image.Id}/{image.UpdatedAt.UtcTicks}/{image.RawSize}", () => MetadataText.Of(image), image.UpdatedAt, isLive: false);
+            _metadata.Set(MetadataName(image.Id), node);
+            work.Dirty.Add(_metadata);
+            placement.Metadata = (image, node);
+        }
+    }
+
+    private void PlaceLinks(Placement placement, MountedImage image, TreeWork work)
     {
         string text = TextOf(image);
         (string project, string[] tags) = DirectoriesOf(image);
@@ -214,7 +296,7 @@ internal sealed class ImageTree
         placement.Links = links;
     }
 
-    private void Finish(Work work)
+    private void Finish(TreeWork work)
     {
         foreach (LinkDirectory directory in work.Touched)
         {
@@ -253,7 +335,7 @@ internal sealed class ImageTree
         }
     }
 
-    private LinkDirectory GetDirectory(Dictionary<string, LinkDirectory> known, DirectoryNode parent, string name, bool plainNames, Work work)
+    private LinkDirectory GetDirectory(Dictionary<string, LinkDirectory> known, DirectoryNode parent, string name, bool plainNames, TreeWork work)
     {
         if (!known.TryGetValue(name, out LinkDirectory? directory))
         {
@@ -264,7 +346,7 @@ internal sealed class ImageTree
         return directory;
     }
 
-    private void RemoveDirectory(LinkDirectory directory, Work work)
+    private void RemoveDirectory(LinkDirectory directory, TreeWork work)
     {
         DirectoryNode node = directory.Node;
         _ = (node.Parent == _byName ? _projects : _tags).Remove(node.Name);
@@ -291,11 +373,19 @@ internal sealed class ImageTree
         return node;
     }
 
-    private ImageNode MakeImage(MountedImage image, string content)
+    private TextNode MakeText(string key, Func<byte[]> make, DateTimeOffset modified, bool isLive)
+    {
+        ulong number = NodeNumber.Of(NodeNumber.Text, key, _nodes.ContainsKey);
+        TextNode node = new(number, make, modified, isLive);
+        _nodes[number] = node;
+        return node;
+    }
+
+    private ImageNode MakeImage(MountedImage image, string content, ImageForm form, long size)
     {
         ulong number = NodeNumber.Of(NodeNumber.ImageNode, content, _nodes.ContainsKey);
         ulong inode = NodeNumber.Of(NodeNumber.ImageInode, content, static _ => false);
-        ImageNode node = new(number, inode, content, image);
+        ImageNode node = new(number, inode, content, form, size, image);
         _nodes[number] = node;
         return node;
     }
@@ -307,27 +397,10 @@ internal sealed class ImageTree
 
         internal (string Name, LinkNode Node)? Format { get; set; }
 
+        internal ImageNode? Raw { get; set; }
+
+        internal (MountedImage Image, TextNode Node)? Metadata { get; set; }
+
         internal List<PlacedLink> Links { get; set; } = [];
-    }
-
-    /// <summary>What one update gathers.</summary>
-    private sealed class Work(DateTimeOffset now)
-    {
-        internal DateTimeOffset Now { get; } = now;
-
-        internal HashSet<LinkDirectory> Touched { get; } = [];
-
-        internal HashSet<DirectoryNode> Dirty { get; } = [];
-
-        internal List<Node> Dropped { get; } = [];
-
-        internal TreeChange Change { get; } = new([], []);
-
-        internal void Drop(DirectoryNode parent, string name, Node node)
-        {
-            Dirty.Add(parent);
-            Dropped.Add(node);
-            Change.Invalidations.Add(new Invalidation(parent.Number, Encoding.UTF8.GetBytes(name)));
-        }
     }
 }

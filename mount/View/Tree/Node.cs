@@ -24,8 +24,18 @@ internal sealed class LinkNode(ulong number, byte[] target, DateTimeOffset modif
     internal override FileKind Kind => FileKind.SymbolicLink;
 }
 
+/// <summary>What a file of an image shows.</summary>
+internal enum ImageForm
+{
+    /// <summary>The bytes as they are stored.</summary>
+    Stored,
+
+    /// <summary>The disk inside, as raw bytes.</summary>
+    Raw,
+}
+
 /// <summary>The bytes of an image.</summary>
-internal sealed class ImageNode(ulong number, ulong inode, string content, MountedImage image) : Node(number, inode)
+internal sealed class ImageNode(ulong number, ulong inode, string content, ImageForm form, long size, MountedImage image) : Node(number, inode)
 {
     private MountedImage _image = image;
     private long _allocatedBytes = -1;
@@ -33,6 +43,12 @@ internal sealed class ImageNode(ulong number, ulong inode, string content, Mount
 
     /// <summary>What makes its bytes what they are. Another content under the same id is another node.</summary>
     internal string Content { get; } = content;
+
+    /// <summary>What it shows.</summary>
+    internal ImageForm Form { get; } = form;
+
+    /// <summary>Bytes of the file.</summary>
+    internal long Size { get; } = size;
 
     internal override FileKind Kind => FileKind.Regular;
 
@@ -43,10 +59,10 @@ internal sealed class ImageNode(ulong number, ulong inode, string content, Mount
         set => Volatile.Write(ref _image, value);
     }
 
-    /// <summary>Space its bytes take where they are stored, once an open has told; until then the size.</summary>
+    /// <summary>Space its bytes take where they are stored, once an open has told; until then what the image takes at most.</summary>
     internal long AllocatedBytes
     {
-        get => Volatile.Read(ref _allocatedBytes) is >= 0 and var known ? known : Image.Size;
+        get => Volatile.Read(ref _allocatedBytes) is >= 0 and var known ? known : Math.Min(Size, Image.Size);
         set => Volatile.Write(ref _allocatedBytes, value);
     }
 
@@ -62,5 +78,37 @@ internal sealed class ImageNode(ulong number, ulong inode, string content, Mount
     {
         _ = image.Attributes.TryGetValue("os_hash_value", out string? hash) || image.Attributes.TryGetValue("checksum", out hash);
         return $"{image.Id}/{image.Size}/{hash}";
+    }
+}
+
+/// <summary>A small text that this process makes.</summary>
+/// <param name="number">Of the node.</param>
+/// <param name="make">Makes the text.</param>
+/// <param name="modified">When what it tells last changed.</param>
+/// <param name="isLive">True when every reading makes it anew; its size is then told as 0, as in /proc.</param>
+internal sealed class TextNode(ulong number, Func<byte[]> make, DateTimeOffset modified, bool isLive) : Node(number, number)
+{
+    private byte[]? _text;
+
+    internal override FileKind Kind => FileKind.Regular;
+
+    internal bool IsLive { get; } = isLive;
+
+    internal DateTimeOffset Modified { get; } = modified;
+
+    /// <summary>Bytes, as attributes tell it.</summary>
+    internal long Size => IsLive ? 0 : Text(offset: 1).Length;
+
+    /// <summary>The text for a read at that offset: a live one is made anew at its front, so that one reading sees one text.</summary>
+    internal byte[] Text(long offset)
+    {
+        byte[]? text = Volatile.Read(ref _text);
+        if (text is null || (IsLive && offset == 0))
+        {
+            text = make();
+            Volatile.Write(ref _text, text);
+        }
+
+        return text;
     }
 }

@@ -19,6 +19,7 @@ internal static class NodeNumber
     internal const string Link = "link";
     internal const string ImageInode = "image";
     internal const string ImageNode = "image/open";
+    internal const string Text = "text";
     private const string Cookie = "cookie";
 
     private const int FirstFree = 16; // 0 means "none" and 1 the root in the protocol; the others are room to breathe

@@ -87,7 +87,7 @@ public sealed class ImageTreeTests
         uint links = _tree.Root.Links;
         _tree.Apply(Gone(A));
 
-        Assert.Equal(5u, links);
+        Assert.Equal(8u, links);
         Assert.DoesNotContain(Paths(_tree).Keys, path => path.Contains("/p/") || path.StartsWith("/by-tag/", StringComparison.Ordinal));
         Assert.Equal(4 + 1 + 2, _tree.NodeCount); // root and three, one project, file and link
     }

@@ -1,0 +1,123 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using GlanceGateway.Images;
+
+namespace GlanceGateway.Host.Configuration;
+
+/// <summary>
+/// An operator's custom properties in the schema of images, as in Glance's <c>schema-image.json</c>: a JSON object of names, each with
+/// <c>type</c> (string, or null and string), <c>description</c>, <c>enum</c>, <c>pattern</c>, <c>maxLength</c>.
+/// </summary>
+internal static class ImageSchemaFile
+{
+    private static readonly YamlUse UseOfFile = new(
+        "write one, or correct image_schema_file in the configuration", "expected a JSON object such as {\"rack\": {\"type\": \"string\"}}", null);
+
+    private static readonly string[] Known = ["type", "description", "enum", "pattern", "maxLength", "is_base"];
+
+    /// <summary>Reads a file; none describes nothing.</summary>
+    /// <exception cref="ConfigurationException">It cannot be used; all that is wrong with it is in the message.</exception>
+    public static IReadOnlyList<ImageField> Read(string? path)
+    {
+        if (path is null)
+        {
+            return [];
+        }
+
+        var problems = new List<ConfigurationProblem>();
+        if (YamlFile.ReadText(path, UseOfFile, problems) is not { } text)
+        {
+            throw new ConfigurationException(problems);
+        }
+
+        List<ImageField> fields = [];
+        try
+        {
+            using var document = JsonDocument.Parse(text, new JsonDocumentOptions { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip });
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                throw new FormatException(UseOfFile.Expected);
+            }
+
+            var taken = new ImageSchema(new ImageOptions()).Attributes.Where(field => field.IsBase).Select(field => field.Name).ToHashSet(StringComparer.Ordinal);
+            foreach (var member in document.RootElement.EnumerateObject())
+            {
+                try
+                {
+                    fields.Add(taken.Add(member.Name) ? Field(member) : throw new FormatException("it is there twice, or is an attribute of every image"));
+                }
+                catch (FormatException refusal)
+                {
+                    problems.Add(new(path, member.Name, refusal.Message));
+                }
+            }
+        }
+        catch (Exception fault) when (fault is JsonException or FormatException)
+        {
+            problems.Add(new(path, null, fault.Message));
+        }
+
+        return problems.Count == 0 ? fields : throw new ConfigurationException(problems);
+    }
+
+    private static ImageField Field(JsonProperty member)
+    {
+        var value = member.Value;
+        if (value.ValueKind != JsonValueKind.Object)
+        {
+            throw new FormatException("expected an object such as {\"type\": \"string\"}");
+        }
+
+        if (value.EnumerateObject().FirstOrDefault(key => !Known.Contains(key.Name, StringComparer.Ordinal)).Name is { } unknown)
+        {
+            throw new FormatException($"there is no '{unknown}'; known are {string.Join(", ", Known)}");
+        }
+
+        var pattern = Text(value, "pattern");
+        return new ImageField(member.Name, TypeOf(value), Text(value, "description") ?? "")
+        {
+            IsBase = false,
+            MaxLength = value.TryGetProperty("maxLength", out var length) ? length.TryGetInt32(out var most) && most >= 0 ? most : throw new FormatException("maxLength is a whole number of characters") : null,
+            Allowed = value.TryGetProperty("enum", out var allowed) ? Texts(allowed) : null,
+            Pattern = pattern,
+            Checked = pattern is null ? null : Compiled(pattern),
+        };
+    }
+
+    private static AttributeType TypeOf(JsonElement value)
+    {
+        const string Expected = "the type of a custom property is \"string\" or [\"null\", \"string\"]: the registry keeps text";
+        if (!value.TryGetProperty("type", out var type))
+        {
+            throw new FormatException(Expected);
+        }
+
+        var names = type.ValueKind == JsonValueKind.Array ? Texts(type) : [type.ValueKind == JsonValueKind.String ? type.GetString()! : ""];
+        return names.Order(StringComparer.Ordinal).ToList() switch
+        {
+            ["string"] => AttributeType.Text,
+            ["null", "string"] => AttributeType.NullableText,
+            _ => throw new FormatException(Expected),
+        };
+    }
+
+    private static string? Text(JsonElement value, string name) =>
+        !value.TryGetProperty(name, out var text) ? null : text.ValueKind == JsonValueKind.String ? text.GetString() : throw new FormatException($"{name} is a text");
+
+    private static List<string> Texts(JsonElement list) => list.ValueKind == JsonValueKind.Array && list.EnumerateArray().All(item => item.ValueKind is JsonValueKind.String or JsonValueKind.Null)
+        ? [.. list.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.String).Select(item => item.GetString()!)]
+        : throw new FormatException("expected a list of texts");
+
+    /// <summary>Users choose the texts that are matched, so only expressions that match in linear time are taken.</summary>
+    private static Regex Compiled(string pattern)
+    {
+        try
+        {
+            return new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking, TimeSpan.FromSeconds(1));
+        }
+        catch (Exception fault) when (fault is ArgumentException or NotSupportedException)
+        {
+            throw new FormatException($"the pattern cannot be used: {fault.Message}", fault);
+        }
+    }
+}
