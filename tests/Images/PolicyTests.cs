@@ -40,6 +40,12 @@ public sealed class PolicyTests
         { PolicyAction.GetMember,         [All, "spcu", "spcu", "s",       "s",       "",       "",       "",       ""] },
         { PolicyAction.GetMembers,        [All, "spcu", "spcu", "s",       "s",       "",       "",       "",       ""] },
         { PolicyAction.ModifyMember,      [All, "",     "",     "s",       "",        "",       "",       "",       ""] },
+        { PolicyAction.CacheList,         [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.CacheImage,        [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.CacheDelete,       [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.CacheClean,        [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.CachePrune,        [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.ListCachedNodes,   [All, "",     "",     "",        "",        "",       "",       "",       ""] },
     };
 
     [Theory]

@@ -1,5 +1,4 @@
 using System.Net;
-using GlanceGateway.Testing;
 
 namespace GlanceGateway.Interop.Tests;
 
@@ -19,8 +18,9 @@ public sealed class CacheTests
     {
         await using var site = await Site.StartedAsync(configuration: Cached);
         var glance = RealClient.Glance(site);
+        var content = Bytes(3_000_000);
         var id = await site.Images.CreateAsync("first");
-        Assert.Equal(HttpStatusCode.NoContent, await site.Images.UploadAsync(id, new ByteArrayContent(PatternContent.Start(3_000_000))));
+        Assert.Equal(HttpStatusCode.NoContent, await site.Images.UploadAsync(id, new ByteArrayContent(content)));
 
         await glance.RunAsync("cache-queue", id);
         var listed = "";
@@ -28,7 +28,7 @@ public sealed class CacheTests
         Assert.Contains(id, listed, StringComparison.Ordinal);
         Assert.Contains("3000000", listed, StringComparison.Ordinal);
         await glance.RunAsync("image-download", "--file", site["saved.raw"], id);
-        Assert.Equal(PatternContent.Start(3_000_000), await File.ReadAllBytesAsync(site["saved.raw"], Token));
+        Assert.Equal(content, await File.ReadAllBytesAsync(site["saved.raw"], Token));
         await glance.RunAsync("cache-delete", id);
         Assert.DoesNotContain(id, await glance.RunAsync("cache-list"), StringComparison.Ordinal);
         await glance.RunAsync("cache-queue", id);
@@ -40,7 +40,7 @@ public sealed class CacheTests
     public async Task A_remote_image_read_through_the_mount_becomes_a_local_file()
     {
         await using var site = await Site.StartedAsync(mounted: true, configuration: Cached);
-        var content = PatternContent.Start(9_000_000);
+        var content = Bytes(9_000_000);
         var id = await site.Images.CreateAsync("first");
         Assert.Equal(HttpStatusCode.NoContent, await site.Images.UploadAsync(id, new ByteArrayContent(content)));
         await Eventually.TrueAsync("the image is in the mount", TimeSpan.FromSeconds(30), () => File.Exists(site.FileOf(id)));
@@ -54,5 +54,12 @@ public sealed class CacheTests
         Assert.Equal(content.Length, new FileInfo(Directory.GetFiles(Path.Combine(site.Data, "cache", "objects"), "data", SearchOption.AllDirectories).Single()).Length);
         Assert.Equal(HttpStatusCode.NoContent, await site.Images.StatusAsync(HttpMethod.Delete, $"v2/images/{id}"));
         await Eventually.TrueAsync("the cache forgets the image", TimeSpan.FromSeconds(30), () => Directory.GetDirectories(Path.Combine(site.Data, "cache", "objects")).Length == 0);
+    }
+
+    private static byte[] Bytes(int count)
+    {
+        var bytes = new byte[count];
+        new Random(1).NextBytes(bytes);
+        return bytes;
     }
 }

@@ -88,7 +88,7 @@ internal static class PolicyDefaults
     {
         "download_from_store", "copy_image", "copy_from",
         "get_image_location", "set_image_location", "delete_image_location", "add_image_location", "fetch_image_location",
-        "manage_image_cache", "cache_image", "cache_list", "cache_delete", "cache_clean", "cache_prune", "list_cached_nodes",
+        "manage_image_cache",
         "stores_info_detail", "tasks_api_access", "get_task", "get_tasks", "add_task", "modify_task",
     };
 
