@@ -15,14 +15,24 @@ public static class ConfiguredStores
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Cancels the start.</param>
     /// <exception cref="ConfigurationException">A store works in a directory that lies under the mount or around it.</exception>
+    public static Task<StoreSet> OpenAsync(
+        GatewayConfiguration configuration,
+        string scratchRoot,
+        ILoggerFactory loggers,
+        TimeProvider time,
+        CancellationToken cancellationToken) =>
+        OpenAsync(PluginCatalog.Scan(configuration.PluginDirectories), configuration, scratchRoot, loggers, time, cancellationToken);
+
+    /// <summary>Starts the configured stores with given plugins.</summary>
+    /// <exception cref="ConfigurationException">A store works in a directory that lies under the mount or around it.</exception>
     public static async Task<StoreSet> OpenAsync(
+        PluginCatalog catalog,
         GatewayConfiguration configuration,
         string scratchRoot,
         ILoggerFactory loggers,
         TimeProvider time,
         CancellationToken cancellationToken)
     {
-        var catalog = PluginCatalog.Scan(configuration.PluginDirectories);
         var logger = loggers.CreateLogger("GlanceGateway.Host");
         foreach (var problem in catalog.Problems)
         {
@@ -31,8 +41,15 @@ public static class ConfiguredStores
 
         var stores = await StoreSet.OpenAsync(
             catalog,
-            [.. configuration.Stores.Select(Define)],
-            new StoreSetOptions { ScratchRoot = scratchRoot, Outbound = configuration.Outbound },
+            Define(configuration),
+            new StoreSetOptions
+            {
+                ScratchRoot = scratchRoot,
+                Outbound = configuration.Outbound,
+                AllowedPlugins = configuration.Plugins.Allow,
+                DrainTimeout = configuration.Plugins.DrainTimeout,
+                ObjectionToPath = path => ObjectionTo(configuration, path),
+            },
             loggers,
             time,
             cancellationToken);
@@ -47,6 +64,13 @@ public static class ConfiguredStores
             throw;
         }
     }
+
+    /// <summary>The stores of a configuration as the set takes them.</summary>
+    public static IReadOnlyList<StoreDefinition> Define(GatewayConfiguration configuration) => [.. configuration.Stores.Select(Define)];
+
+    // Asked about stores that come up while the mount is there; those of the start are checked before it is.
+    private static string? ObjectionTo(GatewayConfiguration configuration, string path) =>
+        configuration.Mount is { } mount ? MountOverlap.Find(mount.Directory, [new("its directory", path)]).FirstOrDefault() : null;
 
     private static StoreDefinition Define(StoreConfiguration store) => new()
     {

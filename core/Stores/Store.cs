@@ -12,20 +12,23 @@ public enum StoreState
     Failed,
 }
 
-/// <summary>A configured store.</summary>
+/// <summary>A configured store, as it is at one moment: a change of it makes another object.</summary>
 public sealed class Store
 {
     private readonly GuardedDriver? driver;
 
-    internal Store(StoreDefinition definition, bool isDefault, IReadOnlyList<string> schemes, GuardedDriver? driver, string? problem)
+    internal Store(StoreDefinition definition, bool isDefault, LoadedPlugin? plugin, GuardedDriver? driver, string? problem, IReadOnlyList<string>? schemes = null)
     {
         this.driver = driver;
+        Definition = definition;
         Id = definition.Id;
         DriverName = definition.Driver;
         Description = definition.Description;
         Weight = definition.Weight;
         IsDefault = isDefault;
-        Schemes = schemes;
+        Schemes = plugin?.Schemes ?? schemes ?? [];
+        Plugin = plugin?.Identity;
+        Loaded = plugin;
         Problem = problem;
     }
 
@@ -53,10 +56,18 @@ public sealed class Store
     /// <summary>Why it does not serve, for the operator; null when it does.</summary>
     public string? Problem { get; }
 
-    /// <summary>The driver behind its guard: metrics, time-outs, exceptions as <see cref="StoreException"/>. Belongs to the set.</summary>
+    /// <summary>The code that serves it; null when its plugin was not loaded.</summary>
+    public PluginIdentity? Plugin { get; }
+
+    /// <summary>The driver behind its guard: metrics, time-outs, exceptions as <see cref="StoreException"/>. Belongs to the set. When the set
+    /// replaces the driver, calls on this one go to its successor.</summary>
     /// <exception cref="StoreException"><see cref="StoreError.Unavailable"/> when the store did not start.</exception>
     public IStorageDriver Driver =>
         driver ?? throw new StoreException(StoreError.Unavailable, $"Store '{Id}' did not start: {Problem}");
+
+    internal StoreDefinition Definition { get; }
+
+    internal LoadedPlugin? Loaded { get; }
 
     internal GuardedDriver? Guarded => driver;
 }

@@ -22,4 +22,46 @@ internal static partial class StoreLog
 
     [LoggerMessage(EventId = 6, Level = LogLevel.Warning, Message = "The plugin in {Folder} is unusable: {Problem}")]
     public static partial void PluginUnusable(this ILogger logger, string folder, string problem);
+
+    [LoggerMessage(EventId = 7, Level = LogLevel.Information, Message = "Loading plugin {Driver} {Version} from {Folder} (sha256 {Hash})")]
+    public static partial void PluginLoading(this ILogger logger, string driver, string version, string folder, string hash);
+
+    [LoggerMessage(EventId = 8, Level = LogLevel.Information, Message = "Plugin {Driver} {Version} is unloaded (sha256 {Hash})")]
+    public static partial void PluginUnloaded(this ILogger logger, string driver, string version, string hash);
+
+    [LoggerMessage(EventId = 9, Level = LogLevel.Warning, Message = "Plugin {Driver} {Version} complained while it was unloaded: {Fault}")]
+    public static partial void PluginUnloadFailed(this ILogger logger, string driver, string version, string fault);
+
+    [LoggerMessage(EventId = 10, Level = LogLevel.Information, Message = "Plugin {Driver} was swapped while it serves: {Old} → {New}")]
+    public static partial void PluginSwapped(this ILogger logger, string driver, string old, string @new);
+
+    [LoggerMessage(EventId = 11, Level = LogLevel.Error, Message = "The plugin {Driver} in {Folder} is refused, {Old} serves on: {Problem}")]
+    public static partial void PluginRefused(this ILogger logger, string driver, string folder, string old, string problem);
+
+    [LoggerMessage(EventId = 12, Level = LogLevel.Warning, Message = "Plugin {Driver} was taken out: its stores end")]
+    public static partial void PluginTakenOut(this ILogger logger, string driver);
+
+    [LoggerMessage(EventId = 13, Level = LogLevel.Information, Message = "Store {Store} is replaced; its transfers in flight end on the old driver")]
+    public static partial void StoreReplaced(this ILogger logger, string store);
+
+    [LoggerMessage(EventId = 14, Level = LogLevel.Information, Message = "Store {Store} is removed; its transfers in flight may end")]
+    public static partial void StoreRemoved(this ILogger logger, string store);
+
+    [LoggerMessage(EventId = 15, Level = LogLevel.Error, Message = "The change of store {Store} is not used, it serves on as before: {Problem}")]
+    public static partial void StoreChangeRefused(this ILogger logger, string store, string problem);
+
+    [LoggerMessage(EventId = 16, Level = LogLevel.Warning, Message = "Store {Store}: {Open} transfers of the old driver did not end within {Limit} and are cut")]
+    public static partial void DrainOverdue(this ILogger logger, string store, int open, TimeSpan limit);
+
+    [LoggerMessage(EventId = 17, Level = LogLevel.Information, Message = "Plugin {Driver} appeared in {Folder}")]
+    public static partial void PluginAppeared(this ILogger logger, string driver, string folder);
+
+    [LoggerMessage(EventId = 18, Level = LogLevel.Warning, Message = "The plugin directory {Directory} cannot be watched ({Reason}); it is looked at every {Interval} instead")]
+    public static partial void NotWatched(this ILogger logger, string directory, string reason, TimeSpan interval);
+
+    [LoggerMessage(EventId = 19, Level = LogLevel.Error, Message = "Plugins and stores could not be looked after; they stay as they are: {Fault}")]
+    public static partial void UpkeepFailed(this ILogger logger, string fault);
+
+    [LoggerMessage(EventId = 20, Level = LogLevel.Information, Message = "Store {Store} did not start and is tried again in {Delay}")]
+    public static partial void StoreRetryPlanned(this ILogger logger, string store, TimeSpan delay);
 }

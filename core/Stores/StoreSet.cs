@@ -9,26 +9,45 @@ namespace GlanceGateway.Stores;
 /// The configured stores. Opening it loads the plugins that they name and starts all stores side by side; a store that fails is kept with its
 /// reason and the others serve. Only a contradiction in the definitions themselves stops the set; whether a failed default store stops the
 /// process is for the host to decide, by the <see cref="Store.State"/> of <see cref="Default"/>.
+/// <para>
+/// The set may change while it is used: what is read from it is of one moment, and a driver that was taken from it passes calls on to
+/// the one that replaced it.
+/// </para>
 /// </summary>
 public sealed partial class StoreSet : IAsyncDisposable
 {
-    private readonly Dictionary<string, Store> byId;
-    private readonly IReadOnlyList<LoadedPlugin> plugins;
+    private readonly StoreSetOptions options;
+    private readonly StoreStarter starter;
+    private readonly PluginShelf shelf;
+    private readonly ILogger logger;
+    private readonly TimeProvider time;
+    private readonly CancellationTokenSource closing = new();
+    private volatile Snapshot current = new([], [], []);
     private bool disposed;
 
-    private StoreSet(IReadOnlyList<Store> stores, IReadOnlyList<LoadedPlugin> plugins)
+    private StoreSet(StoreSetOptions options, ILogger logger, TimeProvider time)
     {
-        All = stores;
-        Default = stores.Single(store => store.IsDefault);
-        byId = stores.ToDictionary(store => store.Id, StringComparer.Ordinal);
-        this.plugins = plugins;
+        this.options = options;
+        this.logger = logger;
+        this.time = time;
+        starter = new StoreStarter(options, logger, time);
+        shelf = new PluginShelf(starter.Copies, options.AllowedPlugins, logger);
     }
 
     /// <summary>Every configured store, failed ones too, in the order of the configuration.</summary>
-    public IReadOnlyList<Store> All { get; }
+    public IReadOnlyList<Store> All => current.All;
 
     /// <summary>The store that takes what is sent to no store in particular; it may have failed.</summary>
-    public Store Default { get; }
+    public Store Default => current.Default;
+
+    /// <summary>The plugins that are loaded.</summary>
+    public IReadOnlyList<PluginIdentity> Plugins => current.Plugins;
+
+    /// <summary>The plugins that stores want and that are not used, with the reasons.</summary>
+    public IReadOnlyList<PluginRefusal> Refusals => current.Refusals;
+
+    /// <summary>Raised after the stores or their plugins changed. Handlers must not throw.</summary>
+    public event EventHandler? Changed;
 
     /// <summary>Starts the stores.</summary>
     /// <param name="catalog">Where their drivers come from.</param>
@@ -48,15 +67,25 @@ public sealed partial class StoreSet : IAsyncDisposable
         CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var defaultId = Check(definitions);
-        var logger = loggers.CreateLogger("GlanceGateway.Stores");
-        var starter = new StoreStarter(catalog, options, logger, time);
-        var stores = await starter.StartAsync(definitions, defaultId, cancellationToken);
-        return new StoreSet(stores, starter.Plugins);
+        Check(definitions);
+        var set = new StoreSet(options, loggers.CreateLogger("GlanceGateway.Stores"), time);
+        try
+        {
+            set.starter.EmptyScratch();
+            foreach (var plugin in catalog.Plugins.Where(plugin => plugin.Problem is not null))
+                set.logger.PluginUnusable(plugin.Folder, plugin.Problem!);
+            await set.ChangeAsync(catalog, definitions, retry: true, cancellationToken);
+            return set;
+        }
+        catch
+        {
+            await set.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Finds a store by its id.</summary>
-    public bool TryGet(string id, [NotNullWhen(true)] out Store? store) => byId.TryGetValue(id, out store);
+    public bool TryGet(string id, [NotNullWhen(true)] out Store? store) => current.ById.TryGetValue(id, out store);
 
     /// <summary>The stores that a location may belong to, the likeliest first; empty when none can read it.</summary>
     /// <param name="location">A location URI.</param>
@@ -76,7 +105,7 @@ public sealed partial class StoreSet : IAsyncDisposable
     /// <summary>Lets no new transfer begin in any store and ends when the open ones are disposed.</summary>
     /// <param name="cancellationToken">Ends the waiting, not the transfers.</param>
     public Task DrainAsync(CancellationToken cancellationToken) =>
-        Task.WhenAll(All.Select(store => store.Guarded?.DrainAsync() ?? Task.CompletedTask)).WaitAsync(cancellationToken);
+        Task.WhenAll([.. All.Select(store => store.Guarded?.DrainAsync() ?? Task.CompletedTask), .. Retiring()]).WaitAsync(cancellationToken);
 
     /// <summary>Disposes every driver, then the plugins. Transfers that are still open fail; drain first.</summary>
     public async ValueTask DisposeAsync()
@@ -84,14 +113,20 @@ public sealed partial class StoreSet : IAsyncDisposable
         if (disposed)
             return;
         disposed = true;
+        await closing.CancelAsync();
+        await changing.WaitAsync();
         foreach (var store in All)
         {
-            if (store.Guarded is { } driver)
-                await driver.DisposeAsync();
+            if (store.Guarded is not { } driver)
+                continue;
+            await driver.DisposeAsync();
+            store.Loaded!.LetGo();
         }
 
-        foreach (var plugin in plugins)
-            plugin.Dispose();
+        await Task.WhenAll(Retiring());
+        shelf.Keep([]);
+        closing.Dispose();
+        changing.Dispose();
     }
 
     private static string Check(IReadOnlyList<StoreDefinition> definitions)
@@ -125,4 +160,18 @@ public sealed partial class StoreSet : IAsyncDisposable
 
     [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex IdPattern();
+
+    /// <summary>The set at one moment.</summary>
+    private sealed class Snapshot(IReadOnlyList<Store> all, IReadOnlyList<PluginIdentity> plugins, IReadOnlyList<PluginRefusal> refusals)
+    {
+        public IReadOnlyList<Store> All { get; } = all;
+
+        public Store Default => All.Single(store => store.IsDefault);
+
+        public Dictionary<string, Store> ById { get; } = all.ToDictionary(store => store.Id, StringComparer.Ordinal);
+
+        public IReadOnlyList<PluginIdentity> Plugins { get; } = plugins;
+
+        public IReadOnlyList<PluginRefusal> Refusals { get; } = refusals;
+    }
 }

@@ -17,4 +17,13 @@ public sealed record StoreSetOptions
 
     /// <summary>What drivers may connect to for users; the backends that stand in their own options are not concerned.</summary>
     public OutboundRules Outbound { get; init; } = new();
+
+    /// <summary>The hashes of the plugins that may be loaded (<see cref="PluginIdentity.Hash"/>); null when every trusted folder may.</summary>
+    public IReadOnlyCollection<string>? AllowedPlugins { get; init; }
+
+    /// <summary>How long transfers may run on in a driver that was replaced or removed before they are cut.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>Asked about the local paths of a store that comes up after the start: why it must not, or null.</summary>
+    public Func<string, string?>? ObjectionToPath { get; init; }
 }

@@ -3,79 +3,48 @@ using Microsoft.Extensions.Logging;
 
 namespace GlanceGateway.Stores;
 
-/// <summary>Starts the stores of a set once: loads each named plugin, then makes all drivers side by side.</summary>
-internal sealed class StoreStarter(PluginCatalog catalog, StoreSetOptions options, ILogger logger, TimeProvider time)
+/// <summary>Makes the driver of one store, within the time that a start may take.</summary>
+internal sealed class StoreStarter(StoreSetOptions options, ILogger logger, TimeProvider time)
 {
     private readonly GuardedConnector connector = new(options.Outbound, time);
-    private readonly Dictionary<string, (LoadedPlugin? Plugin, string? Problem)> loaded = new(StringComparer.Ordinal);
+    private int scratches;
 
-    /// <summary>What was loaded, to be disposed after the last driver.</summary>
-    public IReadOnlyList<LoadedPlugin> Plugins => [.. loaded.Values.Select(entry => entry.Plugin).OfType<LoadedPlugin>()];
+    /// <summary>Where copies of plugins are put.</summary>
+    public string Copies { get; } = Path.Combine(Path.GetFullPath(options.ScratchRoot), ".plugins");
 
-    /// <summary>Starts every store; each comes back ready or failed.</summary>
-    public async Task<IReadOnlyList<Store>> StartAsync(
-        IReadOnlyList<StoreDefinition> definitions, string defaultId, CancellationToken cancellationToken)
+    /// <summary>Removes what an earlier process left in the scratch directory.</summary>
+    public void EmptyScratch()
     {
-        foreach (var plugin in catalog.Plugins.Where(plugin => plugin.Problem is not null))
-            logger.PluginUnusable(plugin.Folder, plugin.Problem!);
+        if (!Directory.Exists(options.ScratchRoot))
+            return;
 
-        // One after the other: constructors of plugins run here, and two that touch the same native library at once are nobody's test case.
-        foreach (var driver in definitions.Select(definition => definition.Driver).Distinct(StringComparer.Ordinal))
-            loaded[driver] = Load(driver);
-
-        var started = await Task.WhenAll(definitions.Select(definition => StartAsync(definition, cancellationToken)));
-        if (cancellationToken.IsCancellationRequested)
-        {
-            await DisposeAsync(started);
-            throw new OperationCanceledException(cancellationToken);
-        }
-
-        await RefuseSharedPathsAsync(definitions, started);
-        return [.. definitions.Zip(started, (definition, start) => Finish(definition, start, definition.Id == defaultId))];
+        // No id of a store holds a dot.
+        foreach (var left in Directory.EnumerateDirectories(options.ScratchRoot).Where(directory => Path.GetFileName(directory).Contains('.')))
+            Directory.Delete(left, recursive: true);
     }
 
-    private (LoadedPlugin? Plugin, string? Problem) Load(string driver)
+    /// <summary>Starts a store.</summary>
+    /// <param name="definition">What to start.</param>
+    /// <param name="plugin">With which code; becomes a user of it on success, for as long as the driver lives.</param>
+    /// <param name="isFirst">Whether no other driver of the store is alive, whose scratch directory could be in use.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    public async Task<StoreStart> StartAsync(StoreDefinition definition, LoadedPlugin plugin, bool isFirst, CancellationToken cancellationToken)
     {
-        if (!catalog.TryGet(driver, out var plugin))
-        {
-            // A folder whose manifest could not be read has no driver name, but is most likely what was meant.
-            if (catalog.Plugins.FirstOrDefault(candidate => candidate.Manifest is null && candidate.Name.Equals(driver, StringComparison.OrdinalIgnoreCase)) is { } broken)
-                return (null, $"The plugin in '{broken.Folder}' cannot be used. {broken.Problem}");
-            var names = catalog.Plugins.Where(candidate => candidate.Problem is null).Select(candidate => candidate.Name).ToList();
-            var meant = NearestName.Of(driver, names) is { } nearest ? $" Did you mean '{nearest}'?" : "";
-            var known = names.Count == 0 ? "no usable plugin was found" : $"known: {string.Join(", ", names)}";
-            return (null, $"No plugin provides the driver '{driver}' ({known}).{meant}");
-        }
-
-        try
-        {
-            return (LoadedPlugin.Load(plugin), null);
-        }
-        catch (StoreException exception)
-        {
-            return (null, $"The plugin '{driver}' in '{plugin.Folder}' cannot be loaded. {exception.Message}");
-        }
-    }
-
-    private async Task<Start> StartAsync(StoreDefinition definition, CancellationToken cancellationToken)
-    {
-        var (plugin, problem) = loaded[definition.Driver];
-        if (plugin is null)
-            return new Start(null, problem);
-
+        var scratch = isFirst ? definition.Id : $"{definition.Id}.{Interlocked.Increment(ref scratches)}";
         using var limit = new CancellationTokenSource(options.StartTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         var token = either.Token;
-        var creating = Task.Run(() => CreateAsync(plugin, definition, token), CancellationToken.None);
+        plugin.Use();
+        var creating = Task.Run(() => CreateAsync(plugin, definition, scratch, token), CancellationToken.None);
         try
         {
             var driver = await creating.WaitAsync(token);
-            return new Start(GuardedDriver.Wrap(driver, new StoreGuard(definition.Id, options, time, logger)), null);
+            return new StoreStart(GuardedDriver.Wrap(driver, new StoreGuard(definition.Id, options, time, logger)), plugin, null);
         }
         catch (Exception exception)
         {
-            _ = DisposeLateAsync(creating);
-            return new Start(null, exception switch
+            _ = DisposeLateAsync(creating, plugin);
+            return new StoreStart(null, plugin, exception switch
             {
                 StoreException known => known.Message,
                 OperationCanceledException when limit.IsCancellationRequested => $"The driver did not start within {options.StartTimeout.TotalSeconds:0.#} s.",
@@ -84,59 +53,15 @@ internal sealed class StoreStarter(PluginCatalog catalog, StoreSetOptions option
         }
     }
 
-    private async Task<IStorageDriver> CreateAsync(LoadedPlugin plugin, StoreDefinition definition, CancellationToken cancellationToken)
+    private async Task<IStorageDriver> CreateAsync(LoadedPlugin plugin, StoreDefinition definition, string scratchName, CancellationToken cancellationToken)
     {
         var values = OptionReader.Read(plugin.Factory.Options, definition.Options);
-        var scratch = StoreContext.PrepareScratch(options.ScratchRoot, definition.Id);
+        var scratch = StoreContext.PrepareScratch(options.ScratchRoot, scratchName);
         return await plugin.Factory.CreateAsync(values, new StoreContext(definition.Id, scratch, time, logger, connector), cancellationToken)
             ?? throw new StoreException(StoreError.Misconfigured, "The factory returned no driver, which is a bug of the plugin.");
     }
 
-    // Two stores over one directory would see each other's images under the same names: the later copy is a duplicate, a delete in one is a loss
-    // in the other.
-    private static async Task RefuseSharedPathsAsync(IReadOnlyList<StoreDefinition> definitions, Start[] started)
-    {
-        var owners = new Dictionary<string, string>(StringComparer.Ordinal);
-        for (var i = 0; i < started.Length; i++)
-        {
-            if (started[i].Driver is not ILocalPaths local)
-                continue;
-            var paths = local.Paths.Select(RealPath.Of).ToList();
-            if (paths.Find(owners.ContainsKey) is { } shared)
-            {
-                await started[i].Driver!.DisposeAsync();
-                started[i] = new Start(null, $"It would write to '{shared}', which store '{owners[shared]}' writes to already. Give it a directory of its own.");
-                continue;
-            }
-
-            foreach (var path in paths)
-                owners[path] = definitions[i].Id;
-        }
-    }
-
-    private Store Finish(StoreDefinition definition, Start start, bool isDefault)
-    {
-        var manifest = catalog.TryGet(definition.Driver, out var plugin) ? plugin.Manifest : null;
-        if (start.Driver is not null)
-            logger.StoreReady(definition.Id, definition.Driver, manifest?.Version ?? "");
-        else
-            logger.StoreFailed(definition.Id, start.Problem!);
-        return new Store(definition, isDefault, manifest?.Schemes ?? [], start.Driver, start.Problem);
-    }
-
-    private async Task DisposeAsync(IEnumerable<Start> started)
-    {
-        foreach (var start in started)
-        {
-            if (start.Driver is { } driver)
-                await driver.DisposeAsync();
-        }
-
-        foreach (var plugin in Plugins)
-            plugin.Dispose();
-    }
-
-    private static async Task DisposeLateAsync(Task<IStorageDriver> creating)
+    private static async Task DisposeLateAsync(Task<IStorageDriver> creating, LoadedPlugin plugin)
     {
         try
         {
@@ -146,7 +71,25 @@ internal sealed class StoreStarter(PluginCatalog catalog, StoreSetOptions option
         {
             // The store has failed already, with its first reason.
         }
+        finally
+        {
+            plugin.LetGo();
+        }
     }
+}
 
-    private readonly record struct Start(GuardedDriver? Driver, string? Problem);
+/// <summary>How a start went.</summary>
+/// <param name="Driver">Null when it failed.</param>
+/// <param name="Plugin">The code.</param>
+/// <param name="Problem">Why it failed.</param>
+internal sealed record StoreStart(GuardedDriver? Driver, LoadedPlugin Plugin, string? Problem)
+{
+    /// <summary>Takes the start back.</summary>
+    public async ValueTask UndoAsync()
+    {
+        if (Driver is null)
+            return;
+        await Driver.DisposeAsync();
+        Plugin.LetGo();
+    }
 }

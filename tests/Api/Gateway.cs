@@ -61,6 +61,8 @@ public sealed class Gateway : IAsyncLifetime
     /// <summary>Whether it has a cache.</summary>
     public bool IsCached { get; init; }
 
+    public ILimitSource? Limits { get; init; }
+
     internal ImageRegistry Registry { get; private set; } = null!;
 
     public Uri Url { get; private set; } = null!;
@@ -84,6 +86,8 @@ public sealed class Gateway : IAsyncLifetime
         if (IsCached)
             cache = BlockCache.Open(new BlockCacheOptions { Directory = Path.Combine(directory.FullName, "cache"), MinFreeBytes = 0 }, TimeProvider.System, NullLogger.Instance);
         images = new ImageServices(Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, caches: new ImageCaches(cache, null));
+
+        images = new ImageServices(Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, limits: Limits);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");

@@ -44,7 +44,7 @@ internal sealed class V2Routes(
 
         new("GET", "info/import", BodyRule.Refused, InfoHandlers.ImportAsync),
         new("GET", "info/stores", BodyRule.Refused, info.StoresAsync),
-        new("GET", "info/usage", BodyRule.Ignored, InfoHandlers.UsageAsync),
+        new("GET", "info/usage", BodyRule.Ignored, info.UsageAsync),
 
         new("GET", "cache", BodyRule.Ignored, cache.ListAsync),
         new("DELETE", "cache", BodyRule.Ignored, cache.ClearAsync),

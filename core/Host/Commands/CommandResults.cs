@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using GlanceGateway.Stores;
 
 namespace GlanceGateway.Host.Commands;
 
@@ -25,6 +26,7 @@ internal sealed record PluginResult(
     string Name,
     string? Version,
     string? Contract,
+    string? Sha256,
     IReadOnlyList<string> Schemes,
     string? Description,
     string Path,
@@ -38,13 +40,30 @@ internal sealed record PluginListResult(IReadOnlyList<PluginResult> Plugins, IRe
 internal sealed record StoreResult(
     string Id,
     string Driver,
+    string? Version,
+    string? Contract,
+    string? Sha256,
     bool Default,
     int Weight,
     string? Description,
     string State,
     string? Problem,
     long? TotalBytes,
-    long? FreeBytes);
+    long? FreeBytes,
+    IReadOnlyList<ProbeStepResult>? Probe);
+
+/// <summary>One step of a store's probe; the verdict is <c>fine</c>, <c>doubtful</c> or <c>wrong</c>.</summary>
+internal sealed record ProbeStepResult(string Step, string Verdict, double Milliseconds, string? Problem, string? Remedy)
+{
+    public static ProbeStepResult Of(ProbeStep step) =>
+        new(step.Name, step.Verdict.ToString().ToLowerInvariant(), Math.Round(step.Took.TotalMilliseconds, 2), step.Problem, step.Remedy);
+}
+
+/// <summary>What <c>doctor</c> says.</summary>
+internal sealed record DoctorResult(bool Healthy, IReadOnlyList<FindingResult> Findings);
+
+/// <summary>One finding of <c>doctor</c>; the verdict is <c>fine</c>, <c>doubtful</c> or <c>wrong</c>.</summary>
+internal sealed record FindingResult(string Check, string Verdict, string Text, string? Remedy);
 
 /// <summary>What <c>stores list</c> says.</summary>
 internal sealed record StoreListResult(IReadOnlyList<StoreResult> Stores);
@@ -103,6 +122,7 @@ internal sealed record ServingResult(string Address, string? Mount, bool? Passth
 [JsonSerializable(typeof(PluginListResult))]
 [JsonSerializable(typeof(StoreListResult))]
 [JsonSerializable(typeof(MigrationResult))]
+[JsonSerializable(typeof(DoctorResult))]
 [JsonSerializable(typeof(ExplainResult))]
 [JsonSerializable(typeof(CacheResult))]
 [JsonSerializable(typeof(MetadefsResult))]

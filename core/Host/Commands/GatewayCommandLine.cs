@@ -23,6 +23,11 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
 
     private readonly Argument<string?> _cachedOrAll = new("image") { Description = "The image's id. Default: all", Arity = ArgumentArity.ZeroOrOne };
 
+    private readonly Option<bool> _probe = new("--probe")
+    {
+        Description = "Write, read and delete a small object in each store, and show how long that took",
+    };
+
     /// <summary>Runs a command line to its exit code; see <see cref="ExitCodes"/>.</summary>
     /// <param name="arguments">Without the program's name.</param>
     /// <param name="cancellationToken">Asks the command to end in good order.</param>
@@ -90,8 +95,12 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
             Branch("stores", "The configured stores", Leaf(
                 "list",
                 "Start every configured store and show its state and room",
-                _configuration.AddPlace,
-                (line, json, token) => new StoresListCommand(terminal, time).RunAsync(Load(line), json, token))),
+                command =>
+                {
+                    _configuration.AddPlace(command);
+                    command.Options.Add(_probe);
+                },
+                (line, json, token) => new StoresListCommand(terminal, time).RunAsync(Load(line), line.GetValue(_probe), json, token))),
             Branch("plugins", "The installed storage drivers", Leaf(
                 "list",
                 "Show the storage drivers that are installed, without running them",
@@ -162,6 +171,11 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
                     _ => { },
                     (_, json, _) => Task.FromResult(new ConfigCommands(terminal).PrintSample(json)))),
             Leaf(
+                "doctor",
+                "Try everything out that a gateway needs, and say what is wrong and how to mend it",
+                _configuration.AddAll,
+                (line, json, token) => new DoctorCommand(terminal, time).RunAsync(Load(line), json, token)),
+            Leaf(
                 "explain",
                 "Say whether somebody may do something to an image, and which rule decides it",
                 command =>
@@ -180,7 +194,7 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
             "serve",
             "Serve the Images API, and the mount if there is one, until interrupted",
             _configuration.AddAll,
-            (line, json, token) => new ServeCommand(terminal, time).RunAsync(Load(line), json, token)));
+            (line, json, token) => new ServeCommand(terminal, time).RunAsync(() => Load(line), json, token)));
         // The library's own --version prints the commit as well, and goes with no other flag.
         root.Options.Remove(root.Options.OfType<VersionOption>().Single());
         root.Options.Add(new Option<bool>("--version")

@@ -52,6 +52,11 @@ internal sealed class HelpText(HelpAction generated) : SynchronousCommandLineAct
               glance-gateway explain --project p1 --role reader --action add_image && echo allowed
               It may run while the gateway does. Exit code 0 means allowed, 1 denied.
             """,
+        ["doctor"] = """
+              glance-gateway doctor
+              glance-gateway doctor -c /etc/glance-gateway/glance-gateway.yaml --json | jq '.findings[] | select(.verdict == "wrong")'
+              It may run while the gateway does. Exit code 0 means healthy, 1 that something is wrong.
+            """,
         ["load"] = """
               glance-gateway metadefs load                             those that come with the gateway
               glance-gateway metadefs load --merge /etc/glance/metadefs

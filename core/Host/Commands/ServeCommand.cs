@@ -11,8 +11,9 @@ namespace GlanceGateway.Host.Commands;
 /// <summary><c>serve</c>: takes the data directory, opens what holds state, cleans up behind an earlier life, and serves until asked to stop.</summary>
 internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
 {
-    public async Task<int> RunAsync(GatewayConfiguration configuration, bool json, CancellationToken cancellationToken)
+    public async Task<int> RunAsync(Func<GatewayConfiguration> load, bool json, CancellationToken cancellationToken)
     {
+        var configuration = load();
         var policyFile = configuration.PolicyFile is { } path ? PolicyFile.Read(path) : null;
         var protectionFile = configuration.PropertyProtections is { } protections ? ProtectionFile.Read(protections) : null;
         var describedProperties = ImageSchemaFile.Read(configuration.ImageSchemaFile);
@@ -26,7 +27,8 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
 
         await using var registry = await ImageRegistry.OpenAsync(
             RegistryPlace.Options(configuration, data), time, loggers, cancellationToken);
-        await using var stores = await ConfiguredStores.OpenAsync(configuration, data.Scratch, loggers, time, cancellationToken);
+        var catalog = PluginCatalog.Scan(configuration.PluginDirectories);
+        await using var stores = await ConfiguredStores.OpenAsync(catalog, configuration, data.Scratch, loggers, time, cancellationToken);
         if (stores.Default.State == StoreState.Failed)
         {
             terminal.WriteError($"the default store '{stores.Default.Id}' did not start: {stores.Default.Problem}");
@@ -42,8 +44,14 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
         };
         var policy = new PolicyRules(policyFile?.Rules ?? PolicySet.Default);
         await using var caches = GatewayCaches.Open(configuration, data.Scratch, time, loggers.CreateLogger("GlanceGateway.Blocks"));
-        await using var images = new ImageServices(registry, stores, options, time, loggers, policy, caches.Images);
+        var limits = ConfiguredQuotas.Open(configuration, loggers, time);
+        using var limitsClosed = limits as IDisposable;
+        await using var images = new ImageServices(registry, stores, options, time, loggers, policy, limits, caches.Images);
         await using var policyWatch = WatchPolicy(policyFile, policy, logger);
+        TellPlugins(data, stores, logger);
+        stores.Changed += (_, _) => TellPlugins(data, stores, logger);
+        await using var upkeep = StoreUpkeep.Start(stores, catalog, new StoreUpkeepOptions { WatchPlugins = configuration.Plugins.Watch }, loggers, time);
+        await using var reload = StoreReload.Start(configuration, load, stores, time, logger);
         await using var protectionWatch = ProtectionFileWatch.Start(protectionFile, images.Protections, policy, time, logger);
         if (configuration.LoadDefaultMetadefs && await MetadefLibrary.LoadDefaultsOnceAsync(registry, cancellationToken) is var loaded and > 0)
         {
@@ -59,6 +67,18 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
         logger.LogInformation("Asked to stop: transfers may end, new ones are not taken.");
         await server.DrainAsync();
         return ExitCodes.Success;
+    }
+
+    private static void TellPlugins(DataDirectory data, StoreSet stores, ILogger logger)
+    {
+        try
+        {
+            ServingPlugins.Write(data.Path, stores);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            logger.LogWarning("'plugins list' will not know what this gateway has loaded: {Reason}", fault.Message);
+        }
     }
 
     private PolicyFileWatch? WatchPolicy(PolicyFile? file, PolicyRules policy, ILogger logger)

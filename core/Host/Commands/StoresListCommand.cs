@@ -13,7 +13,7 @@ internal sealed class StoresListCommand(CommandTerminal terminal, TimeProvider t
     private static readonly TimeSpan CapacityTimeout = TimeSpan.FromSeconds(10);
 
     /// <returns><see cref="ExitCodes.Failure"/> when a store did not start.</returns>
-    public async Task<int> RunAsync(GatewayConfiguration configuration, bool json, CancellationToken cancellationToken)
+    public async Task<int> RunAsync(GatewayConfiguration configuration, bool probe, bool json, CancellationToken cancellationToken)
     {
         // A serving gateway's scratch must not be emptied under it.
         var scratch = Directory.CreateTempSubdirectory("glance-gateway-");
@@ -22,8 +22,8 @@ internal sealed class StoresListCommand(CommandTerminal terminal, TimeProvider t
             var quiet = configuration.Log with { Level = LogLevel.None, File = null };
             using var loggers = LoggerFactory.Create(builder => builder.AddGatewayLog(quiet, terminal.Error, time));
             await using var stores = await ConfiguredStores.OpenAsync(configuration, scratch.FullName, loggers, time, cancellationToken);
-            var results = await Task.WhenAll(stores.All.Select(store => DescribeAsync(store, cancellationToken)));
-            Write(results, json);
+            var results = await Task.WhenAll(stores.All.Select(store => probe ? ProbeAsync(store, cancellationToken) : DescribeAsync(store, cancellationToken)));
+            Write(results, probe, json);
             return Array.Exists(results, result => result.Problem is not null) ? ExitCodes.Failure : ExitCodes.Success;
         }
         finally
@@ -32,18 +32,39 @@ internal sealed class StoresListCommand(CommandTerminal terminal, TimeProvider t
         }
     }
 
+    private static StoreResult Describe(Store store) => new(
+        store.Id,
+        store.DriverName,
+        store.Plugin?.Version,
+        store.Plugin?.Contract,
+        store.Plugin?.Hash,
+        store.IsDefault,
+        store.Weight,
+        store.Description,
+        store.State.ToString().ToLowerInvariant(),
+        store.Problem,
+        TotalBytes: null,
+        FreeBytes: null,
+        Probe: null);
+
+    private static async Task<StoreResult> ProbeAsync(Store store, CancellationToken cancellationToken)
+    {
+        var probe = new StoreProbe(store);
+        var steps = await probe.RunAsync(cancellationToken);
+        var wrong = steps.FirstOrDefault(step => step.Verdict == ProbeVerdict.Wrong);
+        return Describe(store) with
+        {
+            State = store.State != StoreState.Ready ? "failed" : wrong is null ? "ready" : "faulty",
+            Problem = wrong?.Problem,
+            TotalBytes = probe.Capacity?.Total,
+            FreeBytes = probe.Capacity?.Free,
+            Probe = [.. steps.Select(ProbeStepResult.Of)],
+        };
+    }
+
     private static async Task<StoreResult> DescribeAsync(Store store, CancellationToken cancellationToken)
     {
-        var result = new StoreResult(
-            store.Id,
-            store.DriverName,
-            store.IsDefault,
-            store.Weight,
-            store.Description,
-            store.State.ToString().ToLowerInvariant(),
-            store.Problem,
-            TotalBytes: null,
-            FreeBytes: null);
+        var result = Describe(store);
         if (store.State != StoreState.Ready || store.Driver is not IStoreCapacity driver)
         {
             return result;
@@ -60,7 +81,7 @@ internal sealed class StoresListCommand(CommandTerminal terminal, TimeProvider t
         }
     }
 
-    private void Write(StoreResult[] results, bool json)
+    private void Write(StoreResult[] results, bool probe, bool json)
     {
         if (json)
         {
@@ -68,19 +89,26 @@ internal sealed class StoresListCommand(CommandTerminal terminal, TimeProvider t
             return;
         }
 
+        string[] headings = ["id", "driver", "version", "contract", "default", "weight", "state", "free", "total"];
         terminal.WriteTable(
-            ["id", "driver", "default", "weight", "state", "free", "total"],
+            probe ? [.. headings, "write", "read", "range", "delete"] : headings,
             results.Select(store => (IReadOnlyList<string>)
             [
                 store.Id,
                 store.Driver,
+                store.Version ?? "-",
+                store.Contract ?? "-",
                 store.Default ? "yes" : "",
                 store.Weight.ToString(CultureInfo.InvariantCulture),
                 store.Problem is null ? store.State : $"{store.State}: {store.Problem}",
                 Size(store.FreeBytes),
                 Size(store.TotalBytes),
+                .. probe ? (string[])[Took(store, "write"), Took(store, "read"), Took(store, "range"), Took(store, "delete")] : [],
             ]));
     }
+
+    private static string Took(StoreResult store, string step) =>
+        store.Probe?.FirstOrDefault(done => done.Step == step) is { Verdict: "fine" } fine ? string.Create(CultureInfo.InvariantCulture, $"{fine.Milliseconds:0.#} ms") : "-";
 
     private static string Size(long? bytes)
     {

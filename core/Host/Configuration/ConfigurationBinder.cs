@@ -14,13 +14,15 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
     {
         var section = new Section(root, "", log);
         var data = section.Directory("data") ?? DefaultDataDirectory();
+        var (directories, plugins) = BindPlugins(section);
         var configuration = new GatewayConfiguration
         {
             File = file,
             DataDirectory = data,
             Listen = section.Read("listen", ValueFormats.EndpointForm, scalar => ValueFormats.TryParseEndpoint(scalar.Value, out var endpoint) ? endpoint : null)
                 ?? new IPEndPoint(IPAddress.Loopback, 9292),
-            PluginDirectories = section.Directories("plugins") ?? [Path.Join(environment.ProgramDirectory, "plugins")],
+            PluginDirectories = directories ?? [Path.Join(environment.ProgramDirectory, "plugins")],
+            Plugins = plugins,
             Identity = new IdentityBinder(log).Bind(section.Child("identity", "'mode: none'")),
             InsecureListen = section.Flag("insecure_listen") ?? false,
             Stores = BindStores(section, data),
@@ -30,6 +32,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             PublicEndpoint = section.Read("public_endpoint", "an http or https URL without query, such as https://images.example.org", scalar => ParsePublicEndpoint(scalar.Value)),
             Outbound = new OutboundBinder(log).Bind(section.Child("outbound", "'allowed_networks: [10.20.0.0/16]'")),
             Limits = BindLimits(section.Child("limits", "'image_size_cap: 1TiB'")),
+            Quotas = QuotaBinder.Bind(section.Child("quotas", "'image_size_total: 10TiB'")),
             PolicyFile = BindPolicy(section.Child("policy", "'file: /etc/glance-gateway/policy.yaml'")),
             LoadDefaultMetadefs = BindMetadefs(section.Child("metadefs", "'load_defaults: true'")),
             PropertyProtections = BindProtections(section.Child("property_protections", "'file: /etc/glance-gateway/property-protections.conf'")),
@@ -38,6 +41,26 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
         };
         section.Finish();
         return configuration;
+    }
+
+    /// <summary>A plain list is the directories, and the rest as it is by default.</summary>
+    private static (IReadOnlyList<string>? Directories, PluginsConfiguration Plugins) BindPlugins(Section root)
+    {
+        if (!root.IsSection("plugins"))
+        {
+            return (root.Directories("plugins"), new());
+        }
+
+        var section = root.Child("plugins", "'watch: false'")!;
+        var directories = section.Directories("directories");
+        var plugins = new PluginsConfiguration
+        {
+            Watch = section.Flag("watch") ?? true,
+            Allow = section.List("allow", "SHA-256 hashes of 64 hexadecimal digits ('glance-gateway plugins list --json' shows them)", scalar => HashForm().IsMatch(scalar.Value) ? scalar.Value : null),
+            DrainTimeout = section.Duration("drain_timeout", TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)) ?? TimeSpan.FromHours(1),
+        };
+        section.Finish();
+        return (directories, plugins);
     }
 
     private static bool BindMetadefs(Section? section)
@@ -271,4 +294,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
 
     [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\z", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex StoreIdForm();
+
+    [GeneratedRegex(@"^[0-9A-Fa-f]{64}\z", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex HashForm();
 }

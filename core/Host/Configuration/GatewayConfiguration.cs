@@ -15,8 +15,11 @@ public sealed record GatewayConfiguration
     /// <summary><c>data</c>: the directory of everything that this gateway keeps on local disk.</summary>
     public required string DataDirectory { get; init; }
 
-    /// <summary><c>plugins</c>: directories whose sub-directories are plugins, in the order of search.</summary>
+    /// <summary><c>plugins</c>, or <c>plugins.directories</c>: directories whose sub-directories are plugins, in the order of search.</summary>
     public required IReadOnlyList<string> PluginDirectories { get; init; }
+
+    /// <summary>The rest of <c>plugins</c>.</summary>
+    public PluginsConfiguration Plugins { get; init; } = new();
 
     /// <summary><c>identity</c>.</summary>
     public IdentityConfiguration Identity { get; init; } = new();
@@ -45,6 +48,9 @@ public sealed record GatewayConfiguration
     /// <summary><c>limits</c>.</summary>
     public LimitsConfiguration Limits { get; init; } = new();
 
+    /// <summary><c>quotas</c>.</summary>
+    public QuotaConfiguration Quotas { get; init; } = new();
+
     /// <summary><c>policy.file</c>: an operator's rules over the defaults; null for none.</summary>
     public string? PolicyFile { get; init; }
 
@@ -65,6 +71,19 @@ public sealed record GatewayConfiguration
 
     /// <summary>What works but deserves a look, one line each; print them at start.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
+}
+
+/// <summary>Which plugins may be loaded, and when.</summary>
+public sealed record PluginsConfiguration
+{
+    /// <summary><c>plugins.watch</c>: whether plugins that appear, change or go are used while the gateway serves.</summary>
+    public bool Watch { get; init; } = true;
+
+    /// <summary><c>plugins.allow</c>: the only hashes that are loaded; null for any.</summary>
+    public IReadOnlyList<string>? Allow { get; init; }
+
+    /// <summary><c>plugins.drain_timeout</c>: how long transfers may run on in a driver that was replaced.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromHours(1);
 }
 
 /// <summary>How callers are known.</summary>
@@ -211,6 +230,22 @@ public sealed record LimitsConfiguration
 
     /// <summary><c>limits.lease</c>: how long a transfer's lease lives without renewal; at least a second.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>What projects may use.</summary>
+public sealed record QuotaConfiguration
+{
+    /// <summary>Of every project that has no limits of its own.</summary>
+    public ProjectLimits Standard { get; init; } = ProjectLimits.None;
+
+    /// <summary><c>quotas.projects</c>: of some projects, by id.</summary>
+    public IReadOnlyDictionary<string, ProjectLimits> Projects { get; init; } = new Dictionary<string, ProjectLimits>();
+
+    /// <summary><c>quotas.keystone</c>: whether the limits are those that the identity service keeps.</summary>
+    public bool Keystone { get; init; }
+
+    /// <summary><c>quotas.region</c>: the region whose limits count; null for those of no region.</summary>
+    public string? Region { get; init; }
 }
 
 /// <summary>The log.</summary>

@@ -15,6 +15,9 @@ internal sealed class Section(MappingNode node, string path, BindingLog log)
     /// <summary>Whether a key is there, whatever its value.</summary>
     public bool Has(string key) => node.Find(key) is not null;
 
+    /// <summary>Whether a key has keys below it.</summary>
+    public bool IsSection(string key) => node.Find(key) is MappingNode;
+
     /// <summary>The whole path of a key.</summary>
     public string PathOf(string key) => path.Length == 0 ? key : $"{path}.{key}";
 

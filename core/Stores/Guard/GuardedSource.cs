@@ -7,8 +7,8 @@ namespace GlanceGateway.Stores;
 /// <summary>A source behind its store's guard; <see cref="Wrap"/> keeps the capabilities visible to <c>is</c>, as <see cref="GuardedDriver.Wrap"/> does.</summary>
 internal class GuardedSource : IByteSource
 {
-    private readonly IByteSource inner;
     private readonly StoreGuard guard;
+    private IByteSource? inner;
     private int disposed;
 
     private GuardedSource(IByteSource inner, StoreGuard guard)
@@ -26,11 +26,13 @@ internal class GuardedSource : IByteSource
 
     public ByteSourceHints Hints { get; }
 
+    private IByteSource Inner => inner ?? throw new ObjectDisposedException(nameof(GuardedSource));
+
     public static GuardedSource Wrap(IByteSource inner, StoreGuard guard) => (inner, inner) switch
     {
-        (ILocalFile file, IExtentMap extents) => new WithFileAndExtents(inner, guard, file, extents),
-        (ILocalFile file, _) => new WithFile(inner, guard, file),
-        (_, IExtentMap extents) => new WithExtents(inner, guard, extents),
+        (ILocalFile file, IExtentMap) => new WithFileAndExtents(inner, guard, file.Handle),
+        (ILocalFile file, _) => new WithFile(inner, guard, file.Handle),
+        (_, IExtentMap) => new WithExtents(inner, guard),
         _ => new GuardedSource(inner, guard),
     };
 
@@ -39,7 +41,7 @@ internal class GuardedSource : IByteSource
         var started = Stopwatch.GetTimestamp();
         try
         {
-            var read = await inner.ReadAsync(offset, buffer, cancellationToken);
+            var read = await Inner.ReadAsync(offset, buffer, cancellationToken);
             guard.Record("read", StoreOutcome.Ok, started);
             guard.Count("read", read);
             return read;
@@ -55,7 +57,7 @@ internal class GuardedSource : IByteSource
         var started = Stopwatch.GetTimestamp();
         try
         {
-            var stream = new GuardedStream(await inner.OpenRangeAsync(offset, length, cancellationToken), guard);
+            var stream = new GuardedStream(await Inner.OpenRangeAsync(offset, length, cancellationToken), guard);
             guard.Record("open_range", StoreOutcome.Ok, started);
             return stream;
         }
@@ -69,16 +71,19 @@ internal class GuardedSource : IByteSource
     {
         if (Interlocked.Exchange(ref disposed, 1) != 0)
             return;
-        await guard.DisposeQuietlyAsync("dispose_source", inner);
-        guard.Leave();
+        await guard.DisposeQuietlyAsync("dispose_source", Inner);
+
+        // Whoever keeps a disposed source must not keep the plugin's code in memory.
+        inner = null;
+        guard.Leave(transfer: true);
     }
 
-    private async ValueTask<Extent> AskExtentAsync(IExtentMap extents, long offset, CancellationToken cancellationToken)
+    private async ValueTask<Extent> AskExtentAsync(long offset, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
         try
         {
-            var extent = await extents.GetExtentAsync(offset, cancellationToken);
+            var extent = await ((IExtentMap)Inner).GetExtentAsync(offset, cancellationToken);
             guard.Record("extent", StoreOutcome.Ok, started);
             return extent;
         }
@@ -88,21 +93,21 @@ internal class GuardedSource : IByteSource
         }
     }
 
-    private sealed class WithFile(IByteSource inner, StoreGuard guard, ILocalFile file) : GuardedSource(inner, guard), ILocalFile
+    private sealed class WithFile(IByteSource inner, StoreGuard guard, SafeFileHandle handle) : GuardedSource(inner, guard), ILocalFile
     {
-        public SafeFileHandle Handle => file.Handle;
+        public SafeFileHandle Handle => handle;
     }
 
-    private sealed class WithExtents(IByteSource inner, StoreGuard guard, IExtentMap extents) : GuardedSource(inner, guard), IExtentMap
+    private sealed class WithExtents(IByteSource inner, StoreGuard guard) : GuardedSource(inner, guard), IExtentMap
     {
-        public ValueTask<Extent> GetExtentAsync(long offset, CancellationToken cancellationToken) => AskExtentAsync(extents, offset, cancellationToken);
+        public ValueTask<Extent> GetExtentAsync(long offset, CancellationToken cancellationToken) => AskExtentAsync(offset, cancellationToken);
     }
 
-    private sealed class WithFileAndExtents(IByteSource inner, StoreGuard guard, ILocalFile file, IExtentMap extents)
+    private sealed class WithFileAndExtents(IByteSource inner, StoreGuard guard, SafeFileHandle handle)
         : GuardedSource(inner, guard), ILocalFile, IExtentMap
     {
-        public SafeFileHandle Handle => file.Handle;
+        public SafeFileHandle Handle => handle;
 
-        public ValueTask<Extent> GetExtentAsync(long offset, CancellationToken cancellationToken) => AskExtentAsync(extents, offset, cancellationToken);
+        public ValueTask<Extent> GetExtentAsync(long offset, CancellationToken cancellationToken) => AskExtentAsync(offset, cancellationToken);
     }
 }

@@ -5,6 +5,7 @@ namespace GlanceGateway.Stores;
 /// <summary>A forward stream behind its store's guard: counts bytes and translates exceptions. Asynchronous only.</summary>
 internal sealed class GuardedStream(Stream inner, StoreGuard guard) : Stream
 {
+    private Stream? inner = inner;
     private bool disposed;
 
     public override bool CanRead => true;
@@ -26,7 +27,7 @@ internal sealed class GuardedStream(Stream inner, StoreGuard guard) : Stream
         var started = Stopwatch.GetTimestamp();
         try
         {
-            var read = await inner.ReadAsync(buffer, cancellationToken);
+            var read = await (inner ?? throw new ObjectDisposedException(nameof(GuardedStream))).ReadAsync(buffer, cancellationToken);
             guard.Count("read", read);
             return read;
         }
@@ -44,7 +45,8 @@ internal sealed class GuardedStream(Stream inner, StoreGuard guard) : Stream
         if (!disposed)
         {
             disposed = true;
-            await guard.DisposeQuietlyAsync("dispose_range", inner);
+            await guard.DisposeQuietlyAsync("dispose_range", inner!);
+            inner = null;
         }
 
         await base.DisposeAsync();
@@ -69,7 +71,8 @@ internal sealed class GuardedStream(Stream inner, StoreGuard guard) : Stream
         if (disposing && !disposed)
         {
             disposed = true;
-            inner.Dispose();
+            inner!.Dispose();
+            inner = null;
         }
 
         base.Dispose(disposing);

@@ -6,16 +6,19 @@ namespace GlanceGateway.Stores;
 /// <summary>A writer behind its store's guard. Dispose never throws: what the clean-up could not remove is residue, and is logged.</summary>
 internal sealed class GuardedWriter(IStoreWriter inner, StoreGuard guard) : IStoreWriter
 {
+    private IStoreWriter? inner = inner;
     private bool disposed;
 
     public int PreferredWriteSize { get; } = inner.PreferredWriteSize;
+
+    private IStoreWriter Inner => inner ?? throw new ObjectDisposedException(nameof(GuardedWriter));
 
     public async ValueTask<StoreOutcome> WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
         try
         {
-            var outcome = await inner.WriteAsync(data, cancellationToken);
+            var outcome = await Inner.WriteAsync(data, cancellationToken);
             guard.Record("write", outcome, started);
             if (outcome == StoreOutcome.Ok)
                 guard.Count("write", data.Length);
@@ -32,7 +35,7 @@ internal sealed class GuardedWriter(IStoreWriter inner, StoreGuard guard) : ISto
         var started = Stopwatch.GetTimestamp();
         try
         {
-            var outcome = await inner.WriteZerosAsync(length, cancellationToken);
+            var outcome = await Inner.WriteZerosAsync(length, cancellationToken);
             guard.Record("write_zeros", outcome, started);
             if (outcome == StoreOutcome.Ok)
                 guard.Count("hole", length);
@@ -51,7 +54,7 @@ internal sealed class GuardedWriter(IStoreWriter inner, StoreGuard guard) : ISto
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
-            var result = await inner.CommitAsync(either.Token);
+            var result = await Inner.CommitAsync(either.Token);
             guard.Record("commit", result.Outcome, started);
 
             // Copied, because the dictionary's type may be the plugin's own.
@@ -70,7 +73,10 @@ internal sealed class GuardedWriter(IStoreWriter inner, StoreGuard guard) : ISto
         if (disposed)
             return;
         disposed = true;
-        await guard.DisposeQuietlyAsync("dispose_writer", inner);
-        guard.Leave();
+        await guard.DisposeQuietlyAsync("dispose_writer", Inner);
+
+        // Whoever keeps a disposed writer must not keep the plugin's code in memory.
+        inner = null;
+        guard.Leave(transfer: true);
     }
 }

@@ -17,9 +17,21 @@ namespace GlanceGateway.Stores;
 internal sealed class StoreGuard(string storeId, StoreSetOptions options, TimeProvider time, ILogger logger)
 {
     private readonly Lock gate = new();
-    private int open;
-    private bool draining;
+    private int transfers;
+    private int calls;
+    private Phase phase;
     private TaskCompletionSource? drained;
+
+    private enum Phase
+    {
+        Open,
+        Draining,
+        Replaced,
+        Closed,
+    }
+
+    /// <summary>Writers and sources that are open.</summary>
+    public int OpenTransfers => Volatile.Read(ref transfers);
 
     public StoreSetOptions Options => options;
 
@@ -100,38 +112,60 @@ internal sealed class StoreGuard(string storeId, StoreSetOptions options, TimePr
     /// <summary>A token that also ends when a commit takes too long.</summary>
     public CancellationTokenSource StartCommitLimit() => new(options.CommitTimeout, time);
 
-    /// <summary>Counts a transfer that is about to open.</summary>
-    /// <exception cref="StoreException"><see cref="StoreError.Unavailable"/> while the store drains.</exception>
-    public void Enter()
+    /// <summary>Counts a call, or a transfer that is about to open.</summary>
+    /// <returns>False when another driver has taken over.</returns>
+    /// <exception cref="StoreException"><see cref="StoreError.Unavailable"/> while the store drains, for transfers, or when it is closed.</exception>
+    public bool TryEnter(bool transfer)
     {
         lock (gate)
         {
-            if (draining)
+            if (phase == Phase.Replaced)
+                return false;
+            if (phase == Phase.Closed || (phase == Phase.Draining && transfer))
                 throw new StoreException(StoreError.Unavailable, $"Store '{storeId}' is being closed.");
-            open++;
+            calls++;
+            transfers += transfer ? 1 : 0;
         }
 
-        StoreMetrics.CountOpen(storeId, 1);
+        if (transfer)
+            StoreMetrics.CountOpen(storeId, 1);
+        return true;
     }
 
-    /// <summary>Ends what <see cref="Enter"/> counted.</summary>
-    public void Leave()
+    /// <summary>Ends what <see cref="TryEnter"/> counted.</summary>
+    public void Leave(bool transfer)
     {
-        StoreMetrics.CountOpen(storeId, -1);
+        if (transfer)
+            StoreMetrics.CountOpen(storeId, -1);
         lock (gate)
         {
-            if (--open == 0)
+            transfers -= transfer ? 1 : 0;
+            if (--calls == 0)
                 drained?.TrySetResult();
         }
     }
 
-    /// <summary>Lets no new transfer begin and ends when the last open one is disposed.</summary>
-    public Task DrainAsync()
+    /// <summary>Lets no new transfer begin and ends when everything in flight has ended. Calls that are no transfers, such as settling what just
+    /// ended, may still begin meanwhile.</summary>
+    public Task DrainAsync() => EnterPhase(Phase.Draining);
+
+    /// <summary>Lets nothing begin here any more, because another driver takes over, and ends when everything in flight has ended.</summary>
+    public Task DrainReplacedAsync() => EnterPhase(Phase.Replaced);
+
+    /// <summary>Lets nothing begin any more.</summary>
+    public void Close()
+    {
+        lock (gate)
+            phase = phase == Phase.Replaced ? Phase.Replaced : Phase.Closed;
+    }
+
+    private Task EnterPhase(Phase next)
     {
         lock (gate)
         {
-            draining = true;
-            if (open == 0)
+            if (phase < next)
+                phase = next;
+            if (calls == 0)
                 return Task.CompletedTask;
             drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return drained.Task;

@@ -1,59 +1,163 @@
 using System.Reflection;
+using System.Runtime.Loader;
 using GlanceGateway.Abstractions;
 using McMaster.NETCore.Plugins;
+using Microsoft.Extensions.Logging;
 
 namespace GlanceGateway.Stores;
 
 /// <summary>
 /// A plugin in memory: the only file that knows the loading library, whose author no longer works on it.
 /// <para>
-/// The assemblies are read into memory, because replacing a mapped DLL in place kills the process with SIGBUS. The contract is the one
-/// assembly shared with the host; everything else beside the plugin is private to it, so two plugins may need two versions of one library.
-/// A swap would load the new folder as a second <see cref="LoadedPlugin"/>, make its drivers, and dispose this one after its last driver.
+/// What is loaded is a private copy of the folder, taken and hashed in one pass: files may be replaced in place while the plugin serves
+/// (which would kill the process with SIGBUS if they were mapped), a dependency that is touched for the first time much later still fits, and
+/// nothing can change between the check of the hash and the loading. The contract is the one assembly shared with the host; everything else
+/// beside the plugin is private to it, so two plugins, or two versions of one, may need two versions of a library.
 /// </para>
+/// <para>It counts its users: it is unloaded, and its copy removed, when the last one lets go. Until then nothing of it may be unloaded, because
+/// the first touch of a dependency afterwards fails.</para>
 /// </summary>
-internal sealed class LoadedPlugin : IDisposable
+internal sealed class LoadedPlugin
 {
-    private readonly PluginLoader loader;
+    private readonly string copy;
+    private readonly ILogger logger;
+    private PluginLoader? loader;
+    private IStorageDriverFactory? factory;
+    private int users = 1;
 
-    private LoadedPlugin(PluginLoader loader, IStorageDriverFactory factory)
+    private LoadedPlugin(PluginLoader loader, IStorageDriverFactory factory, PluginManifest manifest, PluginIdentity identity, string copy, ILogger logger)
     {
         this.loader = loader;
-        Factory = factory;
+        this.factory = factory;
+        this.copy = copy;
+        this.logger = logger;
+        Identity = identity;
+        Schemes = manifest.Schemes;
+        Context = new WeakReference(AssemblyLoadContext.GetLoadContext(factory.GetType().Assembly));
     }
 
     /// <summary>The plugin's entry point. Its exceptions are not caught here.</summary>
-    public IStorageDriverFactory Factory { get; }
+    public IStorageDriverFactory Factory => factory ?? throw new StoreException(StoreError.Unavailable, $"The plugin '{Identity.Name}' was unloaded.");
 
-    /// <summary>Loads the assembly, runs its factory's constructor and nothing else.</summary>
+    /// <summary>What was loaded.</summary>
+    public PluginIdentity Identity { get; }
+
+    /// <summary>The URI schemes of its locations.</summary>
+    public IReadOnlyList<string> Schemes { get; }
+
+    /// <summary>The load context, for tests: it dies some time after the last user has let go.</summary>
+    public WeakReference Context { get; }
+
+    /// <summary>The state of the folder that was copied.</summary>
+    public string? Fingerprint { get; set; }
+
+    /// <summary>Copies the folder, checks the copy, loads it and runs its factory's constructor, nothing else. The caller is its first user.</summary>
+    /// <param name="plugin">What to load.</param>
+    /// <param name="copies">The directory for copies.</param>
+    /// <param name="allowed">Hashes of which it must have one; null when every hash will do.</param>
+    /// <param name="logger">Told of the load.</param>
     /// <exception cref="StoreException"><see cref="StoreError.Misconfigured"/>, with the reason.</exception>
-    public static LoadedPlugin Load(InstalledPlugin plugin)
+    public static LoadedPlugin Load(InstalledPlugin plugin, string copies, IReadOnlyCollection<string>? allowed, ILogger logger)
     {
         if (plugin.Problem is not null || plugin.Manifest is null)
             throw Wrong(plugin.Problem ?? "It has no manifest.");
 
-        PluginLoader? opened = null;
+        var copy = Path.Combine(Path.GetFullPath(copies), Guid.NewGuid().ToString("N"));
         try
         {
-            var contract = typeof(IStorageDriverFactory).Assembly.GetName();
-            opened = PluginLoader.CreateFromAssemblyFile(
-                Path.Combine(plugin.Folder, plugin.Manifest.Assembly),
-                config =>
-                {
-                    config.SharedAssemblies.Add(contract);
-                    config.LoadInMemory = true;
-                });
-            return new LoadedPlugin(opened, (IStorageDriverFactory)Activator.CreateInstance(FactoryIn(opened.LoadDefaultAssembly()))!);
+            var (manifest, hash) = Take(plugin, copy);
+            if (allowed is not null && !allowed.Contains(hash, StringComparer.OrdinalIgnoreCase))
+                throw Wrong($"Its hash {hash} is not in 'plugins.allow'. If you trust it, add the hash there.");
+            var identity = new PluginIdentity(manifest.Name, manifest.Version, manifest.Contract, plugin.Folder, hash);
+            logger.PluginLoading(identity.Name, identity.Version, identity.Folder, hash);
+            return Load(manifest, identity, copy, plugin.Fingerprint, logger);
         }
         catch (Exception exception)
         {
-            opened?.Dispose();
+            RemoveCopy(copy);
             throw exception as StoreException ?? Wrong(ReasonOf(exception, plugin.Manifest.Assembly));
         }
     }
 
-    /// <summary>Ends the loader; after the last driver of this plugin was disposed.</summary>
-    public void Dispose() => loader.Dispose();
+    /// <summary>Becomes a user.</summary>
+    public LoadedPlugin Use()
+    {
+        Interlocked.Increment(ref users);
+        return this;
+    }
+
+    /// <summary>Ends one use; the last one unloads.</summary>
+    public void LetGo()
+    {
+        if (Interlocked.Decrement(ref users) != 0)
+            return;
+
+        // A store that failed may remember this object; nothing of the plugin hangs on it any more.
+        factory = null;
+        try
+        {
+            loader?.Dispose();
+        }
+        catch (Exception exception)
+        {
+            // An Unloading handler of the plugin threw; the context goes all the same.
+            logger.PluginUnloadFailed(Identity.Name, Identity.Version, ExceptionText.Short(exception));
+        }
+
+        loader = null;
+        RemoveCopy(copy);
+        logger.PluginUnloaded(Identity.Name, Identity.Version, Identity.Hash);
+    }
+
+    private static (PluginManifest Manifest, string Hash) Take(InstalledPlugin plugin, string copy)
+    {
+        var before = PluginFiles.FingerprintOf(plugin.Folder);
+        var hash = PluginFiles.CopyTo(plugin.Folder, copy);
+        if (before is null || PluginFiles.FingerprintOf(plugin.Folder) != before)
+            throw Wrong("Its folder is being changed; it will be looked at again.");
+
+        // Judged by the copy, because that is what runs.
+        var copied = PluginCatalog.ReadFolder(copy);
+        if (copied.Problem is not null || copied.Manifest is null)
+            throw Wrong(copied.Problem ?? "It has no manifest.");
+        return copied.Name == plugin.Name ? (copied.Manifest, hash) : throw Wrong("Its folder is being changed; it will be looked at again.");
+    }
+
+    private static LoadedPlugin Load(PluginManifest manifest, PluginIdentity identity, string copy, string? fingerprint, ILogger logger)
+    {
+        var contract = typeof(IStorageDriverFactory).Assembly.GetName();
+        var loader = PluginLoader.CreateFromAssemblyFile(
+            Path.Combine(copy, manifest.Assembly),
+            config =>
+            {
+                config.SharedAssemblies.Add(contract);
+                config.LoadInMemory = true;
+                config.IsUnloadable = true;
+            });
+        try
+        {
+            var factory = (IStorageDriverFactory)Activator.CreateInstance(FactoryIn(loader.LoadDefaultAssembly()))!;
+            return new LoadedPlugin(loader, factory, manifest, identity, copy, logger) { Fingerprint = fingerprint };
+        }
+        catch
+        {
+            loader.Dispose();
+            throw;
+        }
+    }
+
+    private static void RemoveCopy(string copy)
+    {
+        try
+        {
+            if (Directory.Exists(copy))
+                Directory.Delete(copy, recursive: true);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // The next start empties the directory of copies.
+        }
+    }
 
     private static Type FactoryIn(Assembly assembly)
     {

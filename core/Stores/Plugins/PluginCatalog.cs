@@ -6,11 +6,18 @@ namespace GlanceGateway.Stores;
 /// <summary>The plugins found under the configured directories, one folder each. Finding them runs none of their code.</summary>
 public sealed class PluginCatalog
 {
-    private PluginCatalog(IReadOnlyList<InstalledPlugin> plugins, IReadOnlyList<string> problems)
+    private PluginCatalog(IReadOnlyList<string> directories, IReadOnlyList<InstalledPlugin> plugins, IReadOnlyList<string> problems)
     {
+        Directories = directories;
         Plugins = plugins;
         Problems = problems;
     }
+
+    /// <summary>Where was looked; absolute.</summary>
+    public IReadOnlyList<string> Directories { get; }
+
+    /// <summary>Those of <see cref="Directories"/> that could not be read, which says nothing about the plugins in them.</summary>
+    internal IReadOnlyCollection<string> Unreadable { get; private init; } = [];
 
     /// <summary>All that was found, usable or not, by name and then folder.</summary>
     public IReadOnlyList<InstalledPlugin> Plugins { get; }
@@ -23,7 +30,9 @@ public sealed class PluginCatalog
     {
         var plugins = new List<InstalledPlugin>();
         var problems = new List<string>();
-        foreach (var directory in directories.Select(Path.GetFullPath).Distinct(StringComparer.Ordinal))
+        var unreadable = new List<string>();
+        IReadOnlyList<string> searched = [.. directories.Select(Path.GetFullPath).Distinct(StringComparer.Ordinal)];
+        foreach (var directory in searched)
         {
             try
             {
@@ -34,6 +43,7 @@ public sealed class PluginCatalog
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
+                unreadable.Add(directory);
                 problems.Add($"The plugin directory '{directory}' cannot be read: {exception.Message}");
             }
         }
@@ -52,8 +62,9 @@ public sealed class PluginCatalog
         }
 
         return new PluginCatalog(
+            searched,
             [.. plugins.OrderBy(plugin => plugin.Name, StringComparer.Ordinal).ThenBy(plugin => plugin.Folder, StringComparer.Ordinal)],
-            problems);
+            problems) { Unreadable = unreadable };
     }
 
     /// <summary>The plugin that provides a driver; usable only when it has no problem.</summary>
@@ -63,12 +74,9 @@ public sealed class PluginCatalog
         return plugin is not null;
     }
 
-    private static InstalledPlugin Examine(string folder)
+    /// <summary>Looks at a folder, apart from who may change it.</summary>
+    internal static InstalledPlugin ReadFolder(string folder)
     {
-        // First of all: a manifest that anybody could have written is not worth reading.
-        if (PluginTrust.ObjectionTo(folder) is { } objection)
-            return new InstalledPlugin(Path.GetFileName(folder), folder, null, objection);
-
         PluginManifest manifest;
         try
         {
@@ -81,6 +89,11 @@ public sealed class PluginCatalog
 
         return new InstalledPlugin(manifest.Name, folder, manifest, ObjectionTo(manifest, folder));
     }
+
+    // Trust first: a manifest that anybody could have written is not worth reading.
+    private static InstalledPlugin Examine(string folder) =>
+        (PluginTrust.ObjectionTo(folder) is { } objection ? new InstalledPlugin(Path.GetFileName(folder), folder, null, objection) : ReadFolder(folder))
+            with { Fingerprint = PluginFiles.FingerprintOf(folder) };
 
     private static string? ObjectionTo(PluginManifest manifest, string folder)
     {

@@ -6,9 +6,11 @@ namespace GlanceGateway.Host.Tests.Commands;
 /// <summary>The built program, run as users run it.</summary>
 internal static class BuiltGateway
 {
-    private static readonly string Program = Path.Join(
-        Assembly.Load("GlanceGateway.Testing").GetCustomAttributes<AssemblyMetadataAttribute>().Single(entry => entry.Key == "HostDirectory").Value,
-        "glance-gateway.dll");
+    /// <summary>Where it was built, with its plugins.</summary>
+    public static readonly string Directory =
+        Assembly.Load("GlanceGateway.Testing").GetCustomAttributes<AssemblyMetadataAttribute>().Single(entry => entry.Key == "HostDirectory").Value!;
+
+    private static readonly string Program = Path.Join(Directory, "glance-gateway.dll");
 
     /// <summary>Runs a command line in a directory; the only GLANCE_GATEWAY_ variables are the given ones.</summary>
     public static async Task<Outcome> RunAsync(string directory, IEnumerable<string> arguments, params (string Name, string Value)[] variables)

@@ -52,6 +52,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("stores list")]
     [InlineData("plugins list")]
     [InlineData("db migrate")]
+    [InlineData("doctor")]
     public async Task Every_command_refuses_a_bad_configuration_with_2_and_touches_nothing(string line)
     {
         var file = _directory.Write("gateway.yaml", "data: data\nlisten: 0.0.0.0:1");

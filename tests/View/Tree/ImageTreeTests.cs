@@ -89,7 +89,7 @@ public sealed class ImageTreeTests
 
         Assert.Equal(8u, links);
         Assert.DoesNotContain(Paths(_tree).Keys, path => path.Contains("/p/") || path.StartsWith("/by-tag/", StringComparison.Ordinal));
-        Assert.Equal(4 + 1 + 2, _tree.NodeCount); // root and three, one project, file and link
+        Assert.Equal(7 + 1 + 3, _tree.NodeCount); // root and six, one project, file, link and metadata
     }
 
     [Fact]
