@@ -85,9 +85,7 @@ public sealed class Gateway : IAsyncLifetime
             NullLoggerFactory.Instance, TimeProvider.System, none);
         if (IsCached)
             cache = BlockCache.Open(new BlockCacheOptions { Directory = Path.Combine(directory.FullName, "cache"), MinFreeBytes = 0 }, TimeProvider.System, NullLogger.Instance);
-        images = new ImageServices(Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, caches: new ImageCaches(cache, null));
-
-        images = new ImageServices(Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, limits: Limits);
+        images = new ImageServices(Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, limits: Limits, caches: new ImageCaches(cache, null));
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
