@@ -12,12 +12,12 @@ public sealed record ImageCaches(BlockCache? Kept, BlockCache? Scratch)
     /// <summary>No cache at all.</summary>
     public static ImageCaches None { get; } = new(null, null);
 
-    /// <summary>What an image's data is to a cache: its hash says it. Without one it is the time of creation, since data never changes under an image.</summary>
+    /// <summary>What an image's data is to a cache: its hash says it. Without one it is where the data lies.</summary>
     internal static BlockKey KeyOf(Image image) => image switch
     {
         { HashValue: { } value, HashAlgorithm: { } algorithm } => new BlockKey(image.Id, algorithm, value),
         { Checksum: { } checksum } => new BlockKey(image.Id, "md5", checksum),
-        _ => new BlockKey(image.Id, Generation: image.CreatedAt.UtcTicks.ToString()),
+        _ => new BlockKey(image.Id, Generation: string.Join(' ', image.Locations.Select(l => l.Url).Prepend(image.CreatedAt.ToString("O")))),
     };
 
     /// <summary>Opens an image whose data is here completely, without asking a store.</summary>
