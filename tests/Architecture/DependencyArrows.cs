@@ -11,12 +11,13 @@ public sealed class DependencyArrows
     {
         ["core/Abstractions"] = [],
         ["core/Blocks"] = ["core/Abstractions"],
+        ["core/Conformance"] = ["core/Abstractions"],
         ["core/Formats"] = ["core/Abstractions"],
         ["core/Registry"] = [],
         ["core/Stores"] = ["core/Abstractions"],
         ["core/Images"] = ["core/Abstractions", "core/Blocks", "core/Formats", "core/Registry", "core/Stores"],
         ["core/Api"] = ["core/Images"],
-        ["core/Host"] = ["core/Api", "mount/View"],
+        ["core/Host"] = ["core/Api", "mount/View", "core/Conformance"],
         ["mount/Fuse"] = [],
         ["mount/View"] = ["mount/Fuse", "core/Abstractions", "core/Formats"],
     };
@@ -26,6 +27,7 @@ public sealed class DependencyArrows
     {
         ["core/Abstractions"] = [""],
         ["core/Blocks"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
+        ["core/Conformance"] = [""],
         ["core/Formats"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
         ["core/Registry"] = ["Microsoft.AspNetCore"],
         ["core/Stores"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
