@@ -32,6 +32,8 @@ public static class ImagesApi
         services.AddSingleton<MemberHandlers>();
         services.AddSingleton<SchemaHandlers>();
         services.AddSingleton<InfoHandlers>();
+        services.AddSingleton<StoreHandlers>();
+        services.AddSingleton<LocationHandlers>();
         services.AddSingleton<MetadefRoutes>();
         services.AddSingleton<V2Routes>();
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<RequestFrame>(s, Logger(s)));

@@ -78,6 +78,7 @@ public static class ConfiguredStores
         Driver = store.Driver,
         IsDefault = store.IsDefault,
         Weight = store.Weight,
+        IsReadOnly = store.IsReadOnly,
         Description = store.Description,
         Options = store.Options.ToDictionary(option => option.Name, option => (object?)option.Value, StringComparer.Ordinal),
     };

@@ -27,6 +27,9 @@ internal static partial class ImageLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "Looking for unfinished work failed and is tried again: {Reason}")]
     public static partial void SweepRoundFailed(ILogger log, string reason);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: the location in store {Store} does not hold the data that it was said to hold, and is removed from the image.")]
+    public static partial void LocationRefused(ILogger log, string imageId, string store);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: its data in store {Store} could not be opened: {Reason}")]
     public static partial void LocationFailed(ILogger log, string imageId, string store, string reason);
 }

@@ -7,6 +7,8 @@ namespace GlanceGateway.Images;
 /// <summary>Every service of this project over one registry and one set of stores. Disposes neither.</summary>
 public sealed class ImageServices : IAsyncDisposable
 {
+    private readonly LocationVerifier verifier;
+
     /// <summary>Puts the services together.</summary>
     /// <param name="registry">Not disposed.</param>
     /// <param name="stores">Not disposed.</param>
@@ -26,13 +28,18 @@ public sealed class ImageServices : IAsyncDisposable
         Quotas = new QuotaLedger(registry, limits ?? ConfiguredLimits.None);
         Sweeper = new IntentSweeper(registry, stores, options, time, loggers.CreateLogger<IntentSweeper>());
         Protections = new PropertyProtections(policy);
-        Catalog = new ImageCatalog(
-            registry, policy, access, Quotas, new ImageValues(Schema, options), new ImageDeletion(registry, stores, options, time), Protections);
+        var deletion = new ImageDeletion(registry, stores, options, time);
+        verifier = new LocationVerifier(registry, stores, options, time, loggers.CreateLogger<LocationVerifier>());
+        Sweeper.Verify = verifier.Start;
+        var opener = new LocationOpener(registry, stores, options);
+        Locations = new ImageLocations(registry, stores, policy, access, Quotas, opener, verifier, deletion, options);
+        var locationEdits = new LocationEdits(registry, policy, Quotas, opener, verifier, deletion, options);
+        Catalog = new ImageCatalog(registry, policy, access, Quotas, locationEdits, new ImageValues(Schema, options), deletion, Protections);
         Members = new ImageMembers(registry, policy, access, options);
         Uploads = new ImageUploads(registry, stores, access, Quotas, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
         Downloads = new ImageDownloads(access, policy, stores, loggers.CreateLogger<ImageDownloads>());
         Metadefs = new MetadefCatalog(registry, policy);
-        Stores = new StoreListing(stores);
+        Stores = new StoreListing(stores, policy);
         Changes = new ImageChanges(registry, Catalog);
     }
 
@@ -54,6 +61,9 @@ public sealed class ImageServices : IAsyncDisposable
     /// <summary>Reading data.</summary>
     public ImageDownloads Downloads { get; }
 
+    /// <summary>Where data lies.</summary>
+    public ImageLocations Locations { get; }
+
     /// <summary>What projects use and may use.</summary>
     public QuotaLedger Quotas { get; }
 
@@ -73,5 +83,9 @@ public sealed class ImageServices : IAsyncDisposable
     public IntentSweeper Sweeper { get; }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => Sweeper.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Sweeper.DisposeAsync();
+        await verifier.DisposeAsync();
+    }
 }

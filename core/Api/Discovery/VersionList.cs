@@ -5,15 +5,15 @@ namespace GlanceGateway.Api;
 /// <summary>
 /// The minor versions of the image API that are announced and that a URL may name, newest first. All of them behave alike.
 /// A minor is listed when everything that it added is served, and left out otherwise, as Glance does where its configuration lacks a feature:
-/// 2.8 stores, 2.7 hidden images and multihash, 2.5 visibilities, 2.4 rules of locations (which are not shown), 2.3 deactivation, 2.1 members, 2.0 images.
-/// Left out: 2.2 (tasks, metadata definitions), 2.6 (import), 2.9 and later. Whoever serves one of them adds it here.
+/// 2.17 the locations resource, 2.15 stores in detail, 2.13 usage, 2.9 validation data of locations, 2.8 stores, 2.7 hidden images and multihash, 2.5 visibilities, 2.4 rules of locations, 2.3 deactivation, 2.1 members, 2.0 images.
+/// Left out: 2.2 (tasks), 2.6, 2.10, 2.11, 2.12 (import), 2.14, 2.16, 2.18 (cache). Whoever serves one of them adds it here.
 /// </summary>
 internal static class VersionList
 {
     /// <summary>The newest announced version.</summary>
-    public const string Current = "v2.8";
+    public const string Current = "v2.17";
 
-    private static readonly string[] Announced = [Current, "v2.7", "v2.5", "v2.4", "v2.3", "v2.1", "v2.0"];
+    private static readonly string[] Announced = [Current, "v2.15", "v2.13", "v2.9", "v2.8", "v2.7", "v2.5", "v2.4", "v2.3", "v2.1", "v2.0"];
 
     /// <summary>Whether a version in a path or Accept header is served; <c>v2</c> is whichever is current.</summary>
     public static bool Serves(string version) => version == "v2" || Announced.Contains(version, StringComparer.Ordinal);

@@ -10,6 +10,8 @@ internal sealed class V2Routes(
     MemberHandlers members,
     SchemaHandlers schemas,
     InfoHandlers info,
+    StoreHandlers stores,
+    LocationHandlers locations,
     MetadefRoutes metadefs)
 {
     /// <summary>Makes the table.</summary>
@@ -42,7 +44,11 @@ internal sealed class V2Routes(
         new("GET", "schemas/members", BodyRule.Ignored, SchemaHandlers.MembersAsync),
 
         new("GET", "info/import", BodyRule.Refused, InfoHandlers.ImportAsync),
-        new("GET", "info/stores", BodyRule.Refused, info.StoresAsync),
+        new("GET", "info/stores", BodyRule.Refused, stores.ListAsync),
+        new("GET", "info/stores/detail", BodyRule.Refused, stores.DetailAsync),
+        new("DELETE", "stores/{store}/{image}", BodyRule.Refused, stores.RemoveAsync),
+        new("GET", "images/{image}/locations", BodyRule.Ignored, locations.ListAsync),
+        new("POST", "images/{image}/locations", BodyRule.Json, locations.AddAsync),
         new("GET", "info/usage", BodyRule.Ignored, info.UsageAsync),
 
         .. metadefs.Build(),

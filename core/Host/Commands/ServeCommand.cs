@@ -40,6 +40,10 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             SizeCap = configuration.Limits.ImageSizeCap,
             StallTimeout = configuration.Limits.StallTimeout,
             LeaseDuration = configuration.Limits.Lease,
+            ShowDirectUrl = configuration.Locations.ShowImageDirectUrl,
+            ShowMultipleLocations = configuration.Locations.ShowMultipleLocations,
+            LocationQuota = configuration.Locations.ImageLocationQuota,
+            SecureHash = configuration.Locations.DoSecureHash,
             DescribedProperties = describedProperties,
         };
         var policy = new PolicyRules(policyFile?.Rules ?? PolicySet.Default);

@@ -31,6 +31,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             PublicEndpoint = section.Read("public_endpoint", "an http or https URL without query, such as https://images.example.org", scalar => ParsePublicEndpoint(scalar.Value)),
             Outbound = new OutboundBinder(log).Bind(section.Child("outbound", "'allowed_networks: [10.20.0.0/16]'")),
             Limits = BindLimits(section.Child("limits", "'image_size_cap: 1TiB'")),
+            Locations = BindLocations(section.Child("locations", "'show_image_direct_url: true'")),
             Quotas = QuotaBinder.Bind(section.Child("quotas", "'image_size_total: 10TiB'")),
             PolicyFile = BindPolicy(section.Child("policy", "'file: /etc/glance-gateway/policy.yaml'")),
             LoadDefaultMetadefs = BindMetadefs(section.Child("metadefs", "'load_defaults: true'")),
@@ -161,6 +162,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Driver = driver ?? "",
             IsDefault = section.Flag("default") ?? false,
             Weight = section.Number("weight", 0, 1_000_000) ?? 0,
+            IsReadOnly = section.Flag("read_only") ?? false,
             Description = section.Text("description"),
             Options = [.. section.OtherValues().Select(option => new StoreOptionValue(option.Name, option.Value.Value, option.Value.Origin, section.PathOf(option.Name)))],
             Origin = section.Origin,
@@ -217,6 +219,25 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
         };
         section.Finish();
         return limits;
+    }
+
+    private static LocationConfiguration BindLocations(Section? section)
+    {
+        var defaults = new LocationConfiguration();
+        if (section is null)
+        {
+            return defaults;
+        }
+
+        var locations = new LocationConfiguration
+        {
+            ShowImageDirectUrl = section.Flag("show_image_direct_url") ?? defaults.ShowImageDirectUrl,
+            ShowMultipleLocations = section.Flag("show_multiple_locations") ?? defaults.ShowMultipleLocations,
+            ImageLocationQuota = section.Number("image_location_quota", -1, int.MaxValue) ?? defaults.ImageLocationQuota,
+            DoSecureHash = section.Flag("do_secure_hash") ?? defaults.DoSecureHash,
+        };
+        section.Finish();
+        return locations;
     }
 
     private static string? BindPolicy(Section? section)

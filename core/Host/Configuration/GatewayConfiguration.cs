@@ -45,6 +45,9 @@ public sealed record GatewayConfiguration
     /// <summary><c>limits</c>.</summary>
     public LimitsConfiguration Limits { get; init; } = new();
 
+    /// <summary><c>locations</c>.</summary>
+    public LocationConfiguration Locations { get; init; } = new();
+
     /// <summary><c>quotas</c>.</summary>
     public QuotaConfiguration Quotas { get; init; } = new();
 
@@ -134,6 +137,9 @@ public sealed record StoreConfiguration
 
     /// <summary><c>weight</c>: of several stores holding an image the heaviest is read first.</summary>
     public int Weight { get; init; }
+
+    /// <summary><c>read_only</c>: whether nothing is written to it or deleted from it.</summary>
+    public bool IsReadOnly { get; init; }
 
     /// <summary><c>description</c>: the operator's words for users; null for none.</summary>
     public string? Description { get; init; }
@@ -230,6 +236,22 @@ public sealed record QuotaConfiguration
 
     /// <summary><c>quotas.region</c>: the region whose limits count; null for those of no region.</summary>
     public string? Region { get; init; }
+}
+
+/// <summary>Where data lies: what is told of it, and what users may say of it.</summary>
+public sealed record LocationConfiguration
+{
+    /// <summary><c>locations.show_image_direct_url</c>.</summary>
+    public bool ShowImageDirectUrl { get; init; }
+
+    /// <summary><c>locations.show_multiple_locations</c>: whether images show their locations, and owners may change them.</summary>
+    public bool ShowMultipleLocations { get; init; }
+
+    /// <summary><c>locations.image_location_quota</c>: locations of an image; negative for no limit.</summary>
+    public int ImageLocationQuota { get; init; } = 10;
+
+    /// <summary><c>locations.do_secure_hash</c>: whether data that is added is read for its hashes.</summary>
+    public bool DoSecureHash { get; init; } = true;
 }
 
 /// <summary>The log.</summary>

@@ -64,12 +64,33 @@ internal sealed class ImageDeletion(ImageRegistry registry, StoreSet stores, Ima
         }
     }
 
+    /// <summary>Deletes an image with all its data.</summary>
     public async Task DeleteAsync(string id, CancellationToken cancellationToken)
     {
-        if (await registry.WriteAsync((tx, ct) => PlanAsync(tx, id, ct), cancellationToken) is not { } work)
+        if (await registry.WriteAsync((tx, ct) => PlanAsync(tx, id, ct), cancellationToken) is { } work)
         {
-            return;
+            await CarryOutAsync(work);
         }
+    }
+
+    /// <summary>Deletes some copies of an image's data.</summary>
+    /// <param name="id">The image.</param>
+    /// <param name="choose">Of the image as it is when the deletion is recorded, the copies; never all.</param>
+    /// <param name="cancellationToken">Ends the call before anything is recorded.</param>
+    public async Task DeleteCopiesAsync(string id, Func<Image, IReadOnlyList<ImageLocation>> choose, CancellationToken cancellationToken) =>
+        await CarryOutAsync(await registry.WriteAsync(
+            async (tx, ct) =>
+            {
+                var image = await tx.FindImageAsync(id, ct) ?? throw ImageAccess.NoSuchImage(id);
+                var copies = choose(image);
+                return copies.Count < image.Locations.Count
+                    ? await RecordAsync(tx, id, copies, ct)
+                    : throw new ImageException(ImageError.Forbidden, $"The last copy of image {id} goes only with the image.");
+            },
+            cancellationToken));
+
+    private async Task CarryOutAsync(Deletion work)
+    {
 
         // From here on the deletion is carried through even when the client goes away.
         await using var lease = new HeldLease(registry, work.Lease, options.LeaseDuration, (_, _) => Task.FromResult(true), time);
@@ -126,10 +147,15 @@ internal sealed class ImageDeletion(ImageRegistry registry, StoreSet stores, Ima
             return null;
         }
 
+        return await RecordAsync(tx, id, image.Locations, cancellationToken);
+    }
+
+    private async Task<Deletion> RecordAsync(RegistryTransaction tx, string id, IReadOnlyList<ImageLocation> locations, CancellationToken cancellationToken)
+    {
         var lease = await tx.TakeLeaseAsync(LeaseNames.OfImage(id), options.LeaseDuration, ownToo: false, cancellationToken)
             ?? throw new ImageException(ImageError.Conflict, $"Image {id} could not be deleted because another operation works on its data.");
         var intents = new List<StoreIntent>();
-        foreach (var location in image.Locations)
+        foreach (var location in locations)
         {
             // Named after the location's row, so that a deletion tried again takes the place of the one that got no answer.
             var intent = new StoreIntent($"{location.Id:x32}", IntentKind.Delete, id, location.Store, location.Url, lease.Name, Registered: false, tx.Now);
@@ -143,6 +169,12 @@ internal sealed class ImageDeletion(ImageRegistry registry, StoreSet stores, Ima
 
     private async Task<(ImageException? Refusal, bool Answered)> DeleteFromStoreAsync(StoreIntent intent, CancellationToken cancellationToken)
     {
+        if (stores.TryGet(intent.Store, out var store) && store.IsReadOnly)
+        {
+            // What lies there is somebody else's: it is forgotten.
+            return (null, true);
+        }
+
         if (!stores.TryGetDriver(intent.Store, out var driver))
         {
             return (new ImageException(ImageError.Unavailable, $"Image {intent.ImageId} could not be deleted: its store '{intent.Store}' is not available."), true);

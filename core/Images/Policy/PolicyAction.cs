@@ -51,6 +51,24 @@ public enum PolicyAction
     /// <summary>Answer a share.</summary>
     ModifyMember,
 
+    /// <summary>See where an image's data lies.</summary>
+    GetImageLocation,
+
+    /// <summary>Add or rearrange locations by changing the image.</summary>
+    SetImageLocation,
+
+    /// <summary>Remove one copy of an image's data.</summary>
+    DeleteImageLocation,
+
+    /// <summary>Add data that lies somewhere already, by the resource for it.</summary>
+    AddImageLocation,
+
+    /// <summary>See where an image's data lies, by the resource for it.</summary>
+    FetchImageLocation,
+
+    /// <summary>See how stores are configured.</summary>
+    StoresInfoDetail,
+
     /// <summary>See a namespace of metadata definitions.</summary>
     GetMetadefNamespace,
 

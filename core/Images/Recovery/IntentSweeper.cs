@@ -50,6 +50,9 @@ public sealed class IntentSweeper : IAsyncDisposable
         running = Task.WhenAll(Task.Run(RunAsync, CancellationToken.None), Task.Run(SettleFinishedAsync, CancellationToken.None));
     }
 
+    /// <summary>Goes on with the reading of a location whose gateway died, under the lease that is given with it.</summary>
+    internal Action<StoreIntent, Lease>? Verify { get; set; }
+
     /// <summary>Hands over a write that the registry has recorded; its traces are removed soon.</summary>
     internal void Schedule(StoreIntent registered) => finished.Writer.TryWrite(registered);
 
@@ -158,6 +161,12 @@ public sealed class IntentSweeper : IAsyncDisposable
         }
 
         ImageLog.Sweeping(log, intent.Kind, intent.ImageId, intent.Store);
+        if (intent.Kind == IntentKind.Verify)
+        {
+            Verify?.Invoke(intent, lease);
+            return;
+        }
+
         await using var held = new HeldLease(registry, lease, options.LeaseDuration, (_, _) => Task.FromResult(true), time);
         try
         {

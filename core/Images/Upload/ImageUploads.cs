@@ -111,7 +111,7 @@ public sealed class ImageUploads
             throw new ImageException(ImageError.Invalid, $"Store for identifier {storeId} not found");
         }
 
-        return stores.TryGetDriver(store.Id, out var driver)
+        return stores.TryGetDriver(store.Id, out var driver) && !store.IsReadOnly
             ? (store.Id, driver)
             : throw new ImageException(ImageError.Gone, $"Error in store configuration. Adding images to store '{store.Id}' is disabled.");
     }

@@ -69,6 +69,7 @@ internal static class Words
     {
         IntentKind.Write => "write",
         IntentKind.Delete => "delete",
+        IntentKind.Verify => "verify",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such kind of intent"),
     };
 
@@ -76,6 +77,7 @@ internal static class Words
     {
         "write" => IntentKind.Write,
         "delete" => IntentKind.Delete,
+        "verify" => IntentKind.Verify,
         _ => throw Unknown(word),
     };
 
