@@ -53,4 +53,13 @@ internal static partial class ImageLog
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: its data could not be fetched from {Origin}: {Reason}")]
     public static partial void FetchFailed(ILogger log, string imageId, string origin, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: its data was not fetched into the cache: {Reason}")]
+    public static partial void CacheFailed(ILogger log, string imageId, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Image {ImageId} is gone, and from the cache as well.")]
+    public static partial void CacheEvicted(ILogger log, string imageId);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The cache does not hear of deleted images for now: {Reason}")]
+    public static partial void CacheFollowFailed(ILogger log, string reason);
 }

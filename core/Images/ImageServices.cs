@@ -18,6 +18,7 @@ public sealed class ImageServices : IAsyncDisposable
     /// <param name="loggers">Where lines go.</param>
     /// <param name="policy">Who may do what; null for Glance's defaults.</param>
     /// <param name="limits">What projects may use; null for no limits.</param>
+    /// <param name="caches">Between stores and readers; null for none. Not disposed.</param>
     /// <param name="import">How images are imported; null for the defaults.</param>
     /// <param name="staging">A set of one store, where data waits to be imported; null for none, which leaves only copies between stores. Not disposed.</param>
     public ImageServices(
@@ -28,6 +29,7 @@ public sealed class ImageServices : IAsyncDisposable
         ILoggerFactory loggers,
         PolicyRules? policy = null,
         ILimitSource? limits = null,
+        ImageCaches? caches = null,
         ImportOptions? import = null,
         StoreSet? staging = null)
     {
@@ -42,7 +44,7 @@ public sealed class ImageServices : IAsyncDisposable
         Sweeper = new IntentSweeper(registry, stores, stagingStore, options, time, loggers.CreateLogger<IntentSweeper>());
         var area = new StagingArea(registry, stagingStore, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
         Uploads = new ImageUploads(registry, stores, access, Quotas, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
-        Downloads = new ImageDownloads(access, policy, stores, loggers.CreateLogger<ImageDownloads>());
+        Downloads = new ImageDownloads(access, policy, stores, caches ?? ImageCaches.None, loggers.CreateLogger<ImageDownloads>());
         Staging = new ImageStaging(registry, access, Quotas, area, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
 
         web = new WebImport(import.Outbound, options.StallTimeout, time, loggers.CreateLogger<ImageImports>());
@@ -66,6 +68,7 @@ public sealed class ImageServices : IAsyncDisposable
         Metadefs = new MetadefCatalog(registry, policy);
         Stores = new StoreListing(stores, policy);
         Changes = new ImageChanges(registry, Catalog);
+        Cache = new ImageCache(caches?.Kept, policy, access, registry, Downloads, Changes, time, loggers.CreateLogger<ImageCache>());
     }
 
     /// <summary>Limits and formats.</summary>
@@ -116,6 +119,9 @@ public sealed class ImageServices : IAsyncDisposable
     /// <summary>What changed.</summary>
     public ImageChanges Changes { get; }
 
+    /// <summary>The cache of data, for its administrators.</summary>
+    public ImageCache Cache { get; }
+
     /// <summary>Cleans up behind what ended early.</summary>
     public IntentSweeper Sweeper { get; }
 
@@ -132,6 +138,7 @@ public sealed class ImageServices : IAsyncDisposable
     {
         await Runner.DisposeAsync();
         web.Dispose();
+        await Cache.DisposeAsync();
         await Sweeper.DisposeAsync();
         await verifier.DisposeAsync();
     }

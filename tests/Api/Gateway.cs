@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using GlanceGateway.Api;
 using GlanceGateway.Api.Tests;
+using GlanceGateway.Blocks;
 using GlanceGateway.Images;
 using GlanceGateway.Registry;
 using GlanceGateway.Stores;
@@ -50,6 +51,7 @@ public sealed class Gateway : IAsyncLifetime
     private StoreSet? stores;
     private StoreSet? staging;
     private ImageServices? images;
+    private BlockCache? cache;
     private WebApplication? app;
     private int projects;
 
@@ -62,6 +64,9 @@ public sealed class Gateway : IAsyncLifetime
     };
 
     public ApiOptions ApiOptions { get; init; } = new() { Identity = IdentityMode.Headers, TrustedProxies = [IPNetwork.Parse("127.0.0.0/8")] };
+
+    /// <summary>Whether it has a cache.</summary>
+    public bool IsCached { get; init; }
 
     public ILimitSource? Limits { get; init; }
 
@@ -90,7 +95,10 @@ public sealed class Gateway : IAsyncLifetime
             [new() { Id = "staging", Driver = "filesystem", Options = new Dictionary<string, object?> { ["directory"] = Path.Combine(directory.FullName, "staging") } }],
             new StoreSetOptions { ScratchRoot = Path.Combine(directory.FullName, "scratch-staging") },
             NullLoggerFactory.Instance, TimeProvider.System, none);
-        images = new ImageServices(Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, limits: Limits, import: ImportOptions, staging: staging);
+        if (IsCached)
+            cache = BlockCache.Open(new BlockCacheOptions { Directory = Path.Combine(directory.FullName, "cache"), MinFreeBytes = 0 }, TimeProvider.System, NullLogger.Instance);
+        images = new ImageServices(
+            Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, limits: Limits, caches: new ImageCaches(cache, null), import: ImportOptions, staging: staging);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -110,6 +118,8 @@ public sealed class Gateway : IAsyncLifetime
             await app.DisposeAsync();
         if (images is not null)
             await images.DisposeAsync();
+        if (cache is not null)
+            await cache.DisposeAsync();
         if (stores is not null)
             await stores.DisposeAsync();
         if (staging is not null)

@@ -53,6 +53,7 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             DescribedProperties = describedProperties,
         };
         var policy = new PolicyRules(policyFile?.Rules ?? PolicySet.Default);
+        await using var caches = GatewayCaches.Open(configuration, data.Scratch, time, loggers.CreateLogger("GlanceGateway.Blocks"));
         var limits = ConfiguredQuotas.Open(configuration, loggers, time);
         using var limitsClosed = limits as IDisposable;
         await using var images = new ImageServices(
@@ -63,6 +64,7 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             loggers,
             policy,
             limits,
+            caches.Images,
             configuration.Import.Options with { Outbound = configuration.Outbound },
             staging.Default.State == StoreState.Ready ? staging : null);
         await using var policyWatch = WatchPolicy(policyFile, policy, logger);
