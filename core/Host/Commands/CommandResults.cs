@@ -59,6 +59,12 @@ internal sealed record ProbeStepResult(string Step, string Verdict, double Milli
         new(step.Name, step.Verdict.ToString().ToLowerInvariant(), Math.Round(step.Took.TotalMilliseconds, 2), step.Problem, step.Remedy);
 }
 
+/// <summary>What <c>plugins test</c> says.</summary>
+internal sealed record PluginTestResult(string Plugin, string? Version, int Passed, int Failed, int Skipped, IReadOnlyList<CaseResult> Cases);
+
+/// <summary>One case of <c>plugins test</c>; the outcome is <c>passed</c>, <c>failed</c> or <c>skipped</c>.</summary>
+internal sealed record CaseResult(string Case, string Outcome, double Seconds, string? Reason);
+
 /// <summary>What <c>doctor</c> says.</summary>
 internal sealed record DoctorResult(bool Healthy, IReadOnlyList<FindingResult> Findings);
 
@@ -116,6 +122,7 @@ internal sealed record ServingResult(string Address, string? Mount, bool? Passth
 [JsonSerializable(typeof(StoreListResult))]
 [JsonSerializable(typeof(MigrationResult))]
 [JsonSerializable(typeof(DoctorResult))]
+[JsonSerializable(typeof(PluginTestResult))]
 [JsonSerializable(typeof(ExplainResult))]
 [JsonSerializable(typeof(MetadefsResult))]
 internal sealed partial class CommandJson : JsonSerializerContext

@@ -12,6 +12,7 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
 {
     private readonly ConfigurationOptions _configuration = new();
     private readonly ExplainOptions _explain = new();
+    private readonly PluginTestOptions _pluginTest = new();
 
     private readonly Option<bool> _json = new("--json")
     {
@@ -101,7 +102,12 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
                 "list",
                 "Show the storage drivers that are installed, without running them",
                 _configuration.AddPlace,
-                (line, json, _) => Task.FromResult(new PluginsListCommand(terminal).Run(Load(line), json)))),
+                (line, json, _) => Task.FromResult(new PluginsListCommand(terminal).Run(Load(line), json))),
+            Leaf(
+                "test",
+                "Try a driver out against every promise of the contract",
+                _pluginTest.AddTo,
+                (line, json, token) => new PluginsTestCommand(terminal, time).RunAsync(_pluginTest.Read(line), json, token))),
             Branch("db", "The registry's database", Leaf(
                 "migrate",
                 "Bring the registry to this version's schema; on SQLite the gateway must not run",
