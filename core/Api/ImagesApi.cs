@@ -34,6 +34,7 @@ public static class ImagesApi
         services.AddSingleton<InfoHandlers>();
         services.AddSingleton<StoreHandlers>();
         services.AddSingleton<LocationHandlers>();
+        services.AddSingleton<CacheHandlers>();
         services.AddSingleton<MetadefRoutes>();
         services.AddSingleton<V2Routes>();
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<RequestFrame>(s, Logger(s)));

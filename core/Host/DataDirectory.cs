@@ -41,6 +41,9 @@ public sealed class DataDirectory : IDisposable
     /// <summary>Files that live no longer than a process.</summary>
     public string Scratch => System.IO.Path.Join(Path, "scratch");
 
+    /// <summary>Where the cache of a data directory is when it is configured without a place.</summary>
+    public static string CacheIn(string directory) => System.IO.Path.Join(directory, "cache");
+
     /// <summary>The SQLite registry of a data directory, whoever owns that.</summary>
     public static string RegistryFileIn(string directory) => System.IO.Path.Join(directory, "registry.sqlite");
 

@@ -32,4 +32,13 @@ internal static partial class ImageLog
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: its data in store {Store} could not be opened: {Reason}")]
     public static partial void LocationFailed(ILogger log, string imageId, string store, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: its data was not fetched into the cache: {Reason}")]
+    public static partial void CacheFailed(ILogger log, string imageId, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Image {ImageId} is gone, and from the cache as well.")]
+    public static partial void CacheEvicted(ILogger log, string imageId);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The cache does not hear of deleted images for now: {Reason}")]
+    public static partial void CacheFollowFailed(ILogger log, string reason);
 }

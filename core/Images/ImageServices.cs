@@ -17,9 +17,10 @@ public sealed class ImageServices : IAsyncDisposable
     /// <param name="loggers">Where lines go.</param>
     /// <param name="policy">Who may do what; null for Glance's defaults.</param>
     /// <param name="limits">What projects may use; null for no limits.</param>
+    /// <param name="caches">Between stores and readers; null for none. Not disposed.</param>
     public ImageServices(
         ImageRegistry registry, StoreSet stores, ImageOptions options, TimeProvider time, ILoggerFactory loggers, PolicyRules? policy = null,
-        ILimitSource? limits = null)
+        ILimitSource? limits = null, ImageCaches? caches = null)
     {
         Options = options;
         Schema = new ImageSchema(options);
@@ -37,10 +38,11 @@ public sealed class ImageServices : IAsyncDisposable
         Catalog = new ImageCatalog(registry, policy, access, Quotas, locationEdits, new ImageValues(Schema, options), deletion, Protections);
         Members = new ImageMembers(registry, policy, access, options);
         Uploads = new ImageUploads(registry, stores, access, Quotas, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
-        Downloads = new ImageDownloads(access, policy, stores, loggers.CreateLogger<ImageDownloads>());
+        Downloads = new ImageDownloads(access, policy, stores, caches ?? ImageCaches.None, loggers.CreateLogger<ImageDownloads>());
         Metadefs = new MetadefCatalog(registry, policy);
         Stores = new StoreListing(stores, policy);
         Changes = new ImageChanges(registry, Catalog);
+        Cache = new ImageCache(caches?.Kept, policy, access, registry, Downloads, Changes, time, loggers.CreateLogger<ImageCache>());
     }
 
     /// <summary>Limits and formats.</summary>
@@ -79,12 +81,16 @@ public sealed class ImageServices : IAsyncDisposable
     /// <summary>What changed.</summary>
     public ImageChanges Changes { get; }
 
+    /// <summary>The cache of data, for its administrators.</summary>
+    public ImageCache Cache { get; }
+
     /// <summary>Cleans up behind what ended early.</summary>
     public IntentSweeper Sweeper { get; }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await Cache.DisposeAsync();
         await Sweeper.DisposeAsync();
         await verifier.DisposeAsync();
     }

@@ -357,11 +357,19 @@ internal static class ErrorTable
         new("info with body", Owner, "GET /v2/info/stores", 400) { Body = "{}" },
         new("usage with body", Owner, "GET /v2/info/usage", 200) { Body = "{}" },
 
+        // The cache of a gateway that has none
+        .. new[] { "GET /v2/cache", "DELETE /v2/cache", "PUT /v2/cache/{active}", "DELETE /v2/cache/{active}", "GET /v2/cache/nodes/{active}", "POST /v2/cache/clean", "POST /v2/cache/prune" }
+            .SelectMany(r => new Case[]
+            {
+                new($"no cache: {r}", Admin, r, 404) { Says = "Caching via API is not supported at this site." },
+                new($"no cache: {r} as owner", Owner, r, 403) { Says = "You are not authorized" },
+            }),
+
         // What is not served looks like what does not exist
         .. new[]
         {
             "GET /v2/nosuch", "GET /v2/", "GET /v2/versions", "GET /v2/images/", "GET /v2/Images", "GET /v2/images/{queued}/", "GET /v2/images/{queued}/nosuch",
-            "PUT /v2/images/{queued}/stage", "POST /v2/images/{queued}/import", "GET /v2/images/{queued}/tasks", "GET /v2/tasks", "GET /v2/cache",
+            "PUT /v2/images/{queued}/stage", "POST /v2/images/{queued}/import", "GET /v2/images/{queued}/tasks", "GET /v2/tasks",
             "POST /v2/images/{queued}/actions/nosuch", "GET /v2/metadefs",
             "GET /v2/schemas/task", "GET /v2/images/{queued}/members/", "GET /v2//images",
         }.Select(r => new Case($"not there: {r}", Owner, r, 404) { Says = "The resource could not be found." }),

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using GlanceGateway.Api;
 using GlanceGateway.Api.Tests;
+using GlanceGateway.Blocks;
 using GlanceGateway.Images;
 using GlanceGateway.Registry;
 using GlanceGateway.Stores;
@@ -49,12 +50,16 @@ public sealed class Gateway : IAsyncLifetime
     private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("api-");
     private StoreSet? stores;
     private ImageServices? images;
+    private BlockCache? cache;
     private WebApplication? app;
     private int projects;
 
     public ImageOptions ImageOptions { get; init; } = new() { SizeCap = 1 << 20, TagQuota = 2, PropertyQuota = 3, MemberQuota = 2, StallTimeout = TimeSpan.FromSeconds(1) };
 
     public ApiOptions ApiOptions { get; init; } = new() { Identity = IdentityMode.Headers, TrustedProxies = [IPNetwork.Parse("127.0.0.0/8")] };
+
+    /// <summary>Whether it has a cache.</summary>
+    public bool IsCached { get; init; }
 
     public ILimitSource? Limits { get; init; }
 
@@ -78,7 +83,9 @@ public sealed class Gateway : IAsyncLifetime
             ],
             new StoreSetOptions { ScratchRoot = Path.Combine(directory.FullName, "scratch") },
             NullLoggerFactory.Instance, TimeProvider.System, none);
-        images = new ImageServices(Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, limits: Limits);
+        if (IsCached)
+            cache = BlockCache.Open(new BlockCacheOptions { Directory = Path.Combine(directory.FullName, "cache"), MinFreeBytes = 0 }, TimeProvider.System, NullLogger.Instance);
+        images = new ImageServices(Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, limits: Limits, caches: new ImageCaches(cache, null));
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -98,6 +105,8 @@ public sealed class Gateway : IAsyncLifetime
             await app.DisposeAsync();
         if (images is not null)
             await images.DisposeAsync();
+        if (cache is not null)
+            await cache.DisposeAsync();
         if (stores is not null)
             await stores.DisposeAsync();
         if (Registry is not null)

@@ -45,6 +45,12 @@ public sealed class PolicyTests
         { PolicyAction.DeleteImageLocation, [All, "",   "",     "",        "",        "",       "",       "",       ""] },
         { PolicyAction.AddImageLocation,  [All, "spcu", "",     "",        "",        "",       "",       "",       ""] },
         { PolicyAction.FetchImageLocation, [All, "",    "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.CacheList,         [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.CacheImage,        [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.CacheDelete,       [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.CacheClean,        [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.CachePrune,        [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.ListCachedNodes,   [All, "",     "",     "",        "",        "",       "",       "",       ""] },
     };
 
     [Theory]

@@ -12,7 +12,8 @@ internal sealed class V2Routes(
     InfoHandlers info,
     StoreHandlers stores,
     LocationHandlers locations,
-    MetadefRoutes metadefs)
+    MetadefRoutes metadefs,
+    CacheHandlers cache)
 {
     /// <summary>Makes the table.</summary>
     public RouteTable Build() => new(
@@ -50,6 +51,14 @@ internal sealed class V2Routes(
         new("GET", "images/{image}/locations", BodyRule.Ignored, locations.ListAsync),
         new("POST", "images/{image}/locations", BodyRule.Json, locations.AddAsync),
         new("GET", "info/usage", BodyRule.Ignored, info.UsageAsync),
+
+        new("GET", "cache", BodyRule.Ignored, cache.ListAsync),
+        new("DELETE", "cache", BodyRule.Ignored, cache.ClearAsync),
+        new("PUT", "cache/{image}", BodyRule.Ignored, cache.QueueAsync),
+        new("DELETE", "cache/{image}", BodyRule.Ignored, cache.DeleteAsync),
+        new("GET", "cache/nodes/{image}", BodyRule.Refused, cache.NodesAsync),
+        new("POST", "cache/clean", BodyRule.Ignored, cache.CleanAsync),
+        new("POST", "cache/prune", BodyRule.Ignored, cache.PruneAsync),
 
         .. metadefs.Build(),
     ]);

@@ -28,6 +28,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Stores = BindStores(section, data),
             Database = BindDatabase(section.Child("database", "'provider: postgresql'")),
             Mount = BindMount(section.Child("mount", "'directory: /mnt/images'")),
+            Cache = BindCache(section.Child("cache", "'max_size: 10GiB'"), data),
             PublicEndpoint = section.Read("public_endpoint", "an http or https URL without query, such as https://images.example.org", scalar => ParsePublicEndpoint(scalar.Value)),
             Outbound = new OutboundBinder(log).Bind(section.Child("outbound", "'allowed_networks: [10.20.0.0/16]'")),
             Limits = BindLimits(section.Child("limits", "'image_size_cap: 1TiB'")),
@@ -201,6 +202,24 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
         var roles = section.Texts("roles", "roles, such as [reader]");
         section.Finish();
         return new MountIdentity(project ?? "", roles is { Count: > 0 } ? roles : ["reader"]);
+    }
+
+    private static CacheConfiguration? BindCache(Section? section, string data)
+    {
+        if (section is null)
+        {
+            return null;
+        }
+
+        var standard = new CacheConfiguration { Directory = DataDirectory.CacheIn(data) };
+        var cache = new CacheConfiguration
+        {
+            Directory = section.Directory("directory") ?? standard.Directory,
+            MaxBytes = section.Size("max_size", least: 64L << 20) ?? standard.MaxBytes,
+            MinFreeBytes = section.Size("min_free", least: 0) ?? standard.MinFreeBytes,
+        };
+        section.Finish();
+        return cache;
     }
 
     private static LimitsConfiguration BindLimits(Section? section)

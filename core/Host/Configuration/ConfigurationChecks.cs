@@ -179,6 +179,11 @@ internal static class ConfigurationChecks
             yield return new("plugins", directory);
         }
 
+        if (configuration.Cache is { } cache)
+        {
+            yield return new("cache.directory", cache.Directory);
+        }
+
         if (configuration.Log.File is { } logFile)
         {
             yield return new("log.file", logFile);

@@ -36,6 +36,9 @@ public sealed record GatewayConfiguration
     /// <summary><c>mount</c>; null for none.</summary>
     public MountConfiguration? Mount { get; init; }
 
+    /// <summary><c>cache</c>; null for none.</summary>
+    public CacheConfiguration? Cache { get; init; }
+
     /// <summary><c>public_endpoint</c>: the URL under which clients reach the API; null to take it from each request.</summary>
     public Uri? PublicEndpoint { get; init; }
 
@@ -208,6 +211,19 @@ public sealed record MountConfiguration
 /// <param name="Project">The project's id.</param>
 /// <param name="Roles">The roles in it; never empty.</param>
 public sealed record MountIdentity(string Project, IReadOnlyList<string> Roles);
+
+/// <summary>The cache of data that lies in remote stores.</summary>
+public sealed record CacheConfiguration
+{
+    /// <summary><c>cache.directory</c>: a local directory of its own.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary><c>cache.max_size</c>: bytes that it may take.</summary>
+    public long MaxBytes { get; init; } = 10L << 30;
+
+    /// <summary><c>cache.min_free</c>: bytes of the filesystem that it leaves free.</summary>
+    public long MinFreeBytes { get; init; } = 1L << 30;
+}
 
 /// <summary>Limits.</summary>
 public sealed record LimitsConfiguration

@@ -69,6 +69,24 @@ public enum PolicyAction
     /// <summary>See how stores are configured.</summary>
     StoresInfoDetail,
 
+    /// <summary>See what the cache holds.</summary>
+    CacheList,
+
+    /// <summary>Have an image fetched into the cache.</summary>
+    CacheImage,
+
+    /// <summary>Have the cache forget an image, or everything.</summary>
+    CacheDelete,
+
+    /// <summary>Have the cache forget what is of no use.</summary>
+    CacheClean,
+
+    /// <summary>Have the cache keep to its limit.</summary>
+    CachePrune,
+
+    /// <summary>See which gateways have an image in their cache.</summary>
+    ListCachedNodes,
+
     /// <summary>See a namespace of metadata definitions.</summary>
     GetMetadefNamespace,
 

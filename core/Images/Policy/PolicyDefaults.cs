@@ -55,6 +55,12 @@ internal static class PolicyDefaults
         Of(PolicyAction.AddImageLocation, $"rule:service_api or (role:member and {Owns} and project_id:%(owner)s)", "Add data that lies somewhere already"),
         Of(PolicyAction.FetchImageLocation, "rule:service_api", "See where an image's data lies, for services"),
         Of(PolicyAction.StoresInfoDetail, "rule:service_api", "See how stores are configured"),
+        Of(PolicyAction.CacheList, "role:admin", "See what the cache holds"),
+        Of(PolicyAction.CacheImage, "role:admin", "Have an image fetched into the cache"),
+        Of(PolicyAction.CacheDelete, "role:admin", "Have the cache forget an image, or everything"),
+        Of(PolicyAction.CacheClean, "role:admin", "Have the cache forget what is of no use"),
+        Of(PolicyAction.CachePrune, "role:admin", "Have the cache keep to its limit"),
+        Of(PolicyAction.ListCachedNodes, "role:admin", "See which gateways have an image in their cache"),
         Of(PolicyAction.GetMetadefNamespace, SeesDefinitions, "See a namespace of metadata definitions"),
         Of(PolicyAction.GetMetadefNamespaces, OwnDefinitions, "List namespaces of metadata definitions"),
         Of(PolicyAction.AddMetadefNamespace, "rule:metadef_admin", "Create a namespace"),
@@ -87,7 +93,7 @@ internal static class PolicyDefaults
     public static IReadOnlySet<string> Elsewhere { get; } = new HashSet<string>(StringComparer.Ordinal)
     {
         "download_from_store", "copy_image", "copy_from",
-        "manage_image_cache", "cache_image", "cache_list", "cache_delete", "cache_clean", "cache_prune", "list_cached_nodes",
+        "manage_image_cache",
         "tasks_api_access", "get_task", "get_tasks", "add_task", "modify_task",
     };
 
