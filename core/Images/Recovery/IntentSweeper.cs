@@ -246,7 +246,8 @@ public sealed class IntentSweeper : IAsyncDisposable
 
     private async Task FinishDeletionAsync(StoreIntent intent, IStorageDriver driver, Lease lease, CancellationToken cancellationToken)
     {
-        var refusal = await ImageDeletion.DeleteCopyAsync(driver, intent, cancellationToken);
+        var isForeign = stores.TryGet(intent.Store, out var store) && store.IsReadOnly;
+        var refusal = isForeign ? null : await ImageDeletion.DeleteCopyAsync(driver, intent, cancellationToken);
         await registry.WriteAsync(
             async (tx, ct) =>
             {
