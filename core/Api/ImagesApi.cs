@@ -31,6 +31,8 @@ public static class ImagesApi
         services.AddSingleton<TagHandlers>();
         services.AddSingleton<MemberHandlers>();
         services.AddSingleton<SchemaHandlers>();
+        services.AddSingleton<ImportHandlers>();
+        services.AddSingleton<TaskHandlers>();
         services.AddSingleton<InfoHandlers>();
         services.AddSingleton<StoreHandlers>();
         services.AddSingleton<LocationHandlers>();

@@ -38,6 +38,9 @@ public sealed class DataDirectory : IDisposable
     /// <summary>Images of the store that exists without configuration.</summary>
     public string DefaultStore => System.IO.Path.Join(Path, "images");
 
+    /// <summary>Data that waits to be imported, unless a store is configured for it.</summary>
+    public string Staging => System.IO.Path.Join(Path, "staging");
+
     /// <summary>Files that live no longer than a process.</summary>
     public string Scratch => System.IO.Path.Join(Path, "scratch");
 
@@ -54,7 +57,7 @@ public sealed class DataDirectory : IDisposable
         SafeFileHandle? file = null;
         try
         {
-            foreach (var directory in new[] { path, System.IO.Path.Join(path, "images"), System.IO.Path.Join(path, "scratch") })
+            foreach (var directory in new[] { path, System.IO.Path.Join(path, "images"), System.IO.Path.Join(path, "staging"), System.IO.Path.Join(path, "scratch") })
             {
                 Directory.CreateDirectory(directory, OwnerOnly);
             }

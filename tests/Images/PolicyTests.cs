@@ -40,6 +40,8 @@ public sealed class PolicyTests
         { PolicyAction.GetMember,         [All, "spcu", "spcu", "s",       "s",       "",       "",       "",       ""] },
         { PolicyAction.GetMembers,        [All, "spcu", "spcu", "s",       "s",       "",       "",       "",       ""] },
         { PolicyAction.ModifyMember,      [All, "",     "",     "s",       "",        "",       "",       "",       ""] },
+        { PolicyAction.CopyImage,         [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.TasksApiAccess,    [All, "",     "",     "",        "",        "",       "",       "",       ""] },
         { PolicyAction.GetImageLocation,  [All, "spcu", "spcu", "",        "",        "",       "",       "",       ""] },
         { PolicyAction.SetImageLocation,  [All, "spcu", "",     "",        "",        "",       "",       "",       ""] },
         { PolicyAction.DeleteImageLocation, [All, "",   "",     "",        "",        "",       "",       "",       ""] },

@@ -9,6 +9,8 @@ internal sealed class V2Routes(
     TagHandlers tags,
     MemberHandlers members,
     SchemaHandlers schemas,
+    ImportHandlers import,
+    TaskHandlers tasks,
     InfoHandlers info,
     StoreHandlers stores,
     LocationHandlers locations,
@@ -27,6 +29,15 @@ internal sealed class V2Routes(
         new("GET", "images/{image}/file", BodyRule.Refused, download.HandleAsync),
         new("PUT", "images/{image}/file", BodyRule.Data, upload.HandleAsync),
 
+        new("PUT", "images/{image}/stage", BodyRule.Data, import.StageAsync),
+        new("POST", "images/{image}/import", BodyRule.Json, import.ImportAsync),
+        new("GET", "images/{image}/tasks", BodyRule.Refused, tasks.OfImageAsync),
+
+        new("GET", "tasks", BodyRule.Ignored, tasks.ListAsync),
+        new("POST", "tasks", BodyRule.Json, tasks.CreateAsync),
+        new("GET", "tasks/{task}", BodyRule.Ignored, tasks.ShowAsync),
+        new("DELETE", "tasks/{task}", BodyRule.Ignored, TaskHandlers.DeleteAsync),
+
         new("POST", "images/{image}/actions/deactivate", BodyRule.Refused, actions.DeactivateAsync),
         new("POST", "images/{image}/actions/reactivate", BodyRule.Refused, actions.ReactivateAsync),
 
@@ -43,8 +54,10 @@ internal sealed class V2Routes(
         new("GET", "schemas/images", BodyRule.Ignored, schemas.ImagesAsync),
         new("GET", "schemas/member", BodyRule.Ignored, SchemaHandlers.MemberAsync),
         new("GET", "schemas/members", BodyRule.Ignored, SchemaHandlers.MembersAsync),
+        new("GET", "schemas/task", BodyRule.Ignored, TaskSchemaJson.TaskAsync),
+        new("GET", "schemas/tasks", BodyRule.Ignored, TaskSchemaJson.TasksAsync),
 
-        new("GET", "info/import", BodyRule.Refused, InfoHandlers.ImportAsync),
+        new("GET", "info/import", BodyRule.Refused, import.InfoAsync),
         new("GET", "info/stores", BodyRule.Refused, stores.ListAsync),
         new("GET", "info/stores/detail", BodyRule.Refused, stores.DetailAsync),
         new("DELETE", "stores/{store}/{image}", BodyRule.Refused, stores.RemoveAsync),

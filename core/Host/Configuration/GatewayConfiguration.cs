@@ -48,6 +48,9 @@ public sealed record GatewayConfiguration
     /// <summary><c>limits</c>.</summary>
     public LimitsConfiguration Limits { get; init; } = new();
 
+    /// <summary><c>import</c>.</summary>
+    public ImportConfiguration Import { get; init; } = new();
+
     /// <summary><c>locations</c>.</summary>
     public LocationConfiguration Locations { get; init; } = new();
 
@@ -236,6 +239,17 @@ public sealed record LimitsConfiguration
 
     /// <summary><c>limits.lease</c>: how long a transfer's lease lives without renewal; at least a second.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>Bringing data in by other ways than an upload.</summary>
+public sealed record ImportConfiguration
+{
+    /// <summary><c>import.staging_store</c>: the store of <c>stores</c> in which data waits to be imported, and no image lies; null for a directory
+    /// under <c>data</c>.</summary>
+    public string? StagingStore { get; init; }
+
+    /// <summary>All other keys.</summary>
+    public ImportOptions Options { get; init; } = new();
 }
 
 /// <summary>What projects may use.</summary>

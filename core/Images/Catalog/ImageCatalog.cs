@@ -283,7 +283,7 @@ public sealed class ImageCatalog
                 throw new ImageException(ImageError.Conflict, $"Property {name} already present.");
         }
 
-        if (name is "disk_format" or "container_format" && image.Status is not (ImageStatus.Queued or ImageStatus.Importing))
+        if (name is "disk_format" or "container_format" && image.Status != ImageStatus.Queued)
         {
             throw new ImageException(ImageError.Forbidden, $"Attribute {name} can be only replaced for a queued image.");
         }

@@ -51,7 +51,8 @@ public sealed class ImageDownloads
     public async Task<ImageData?> OpenMountedAsync(Caller caller, string imageId, CancellationToken cancellationToken) =>
         await OpenAsync(caller, (await access.FindAsync(caller, imageId, cancellationToken)).Image, cancellationToken);
 
-    private async Task<ImageData?> OpenAsync(Caller caller, Image image, CancellationToken cancellationToken)
+    /// <summary>Opens the data of an image that was found for the caller.</summary>
+    internal async Task<ImageData?> OpenAsync(Caller caller, Image image, CancellationToken cancellationToken)
     {
         if (image.Status == ImageStatus.Deactivated && !caller.IsAdmin)
         {

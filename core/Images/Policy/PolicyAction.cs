@@ -51,6 +51,12 @@ public enum PolicyAction
     /// <summary>Answer a share.</summary>
     ModifyMember,
 
+    /// <summary>Copy an active image's data to more stores.</summary>
+    CopyImage,
+
+    /// <summary>Use the tasks API.</summary>
+    TasksApiAccess,
+
     /// <summary>See where an image's data lies.</summary>
     GetImageLocation,
 

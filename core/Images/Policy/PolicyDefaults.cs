@@ -49,6 +49,8 @@ internal static class PolicyDefaults
         Of(PolicyAction.GetMember, $"role:admin or (role:reader and ({Owns} or {IsMember}))", "See with whom an image is shared, one by one"),
         Of(PolicyAction.GetMembers, $"role:admin or (role:reader and ({Owns} or {IsMember}))", "List with whom an image is shared"),
         Of(PolicyAction.ModifyMember, $"role:admin or (role:member and {IsMember})", "Answer a share"),
+        Of(PolicyAction.CopyImage, "role:admin", "Copy an active image's data to more stores"),
+        Of(PolicyAction.TasksApiAccess, "role:admin", "Use the tasks API"),
         Of(PolicyAction.GetImageLocation, $"role:admin or (role:reader and {Owns})", "See where an image's data lies"),
         Of(PolicyAction.SetImageLocation, OwningMember, "Add or rearrange locations by changing the image"),
         Of(PolicyAction.DeleteImageLocation, "role:admin", "Remove one copy of an image's data"),
@@ -92,9 +94,9 @@ internal static class PolicyDefaults
     /// <summary>Glance's rules for what this gateway does not do: an operator's file may hold them, they decide nothing.</summary>
     public static IReadOnlySet<string> Elsewhere { get; } = new HashSet<string>(StringComparer.Ordinal)
     {
-        "download_from_store", "copy_image", "copy_from",
+        "download_from_store", "copy_from",
         "manage_image_cache",
-        "tasks_api_access", "get_task", "get_tasks", "add_task", "modify_task",
+        "get_task", "get_tasks", "add_task", "modify_task",
     };
 
     private static PolicyRuleText Of(PolicyAction action, string check, string description) => new(PolicyRules.RuleName(action), check, description);

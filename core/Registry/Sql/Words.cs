@@ -81,6 +81,24 @@ internal static class Words
         _ => throw Unknown(word),
     };
 
+    public static string Of(WorkStatus status) => status switch
+    {
+        WorkStatus.Pending => "pending",
+        WorkStatus.Processing => "processing",
+        WorkStatus.Success => "success",
+        WorkStatus.Failure => "failure",
+        _ => throw new ArgumentOutOfRangeException(nameof(status), status, "no such status of a task"),
+    };
+
+    public static WorkStatus Work(string word) => word switch
+    {
+        "pending" => WorkStatus.Pending,
+        "processing" => WorkStatus.Processing,
+        "success" => WorkStatus.Success,
+        "failure" => WorkStatus.Failure,
+        _ => throw Unknown(word),
+    };
+
     public static string Of(UsageKind kind) => kind switch
     {
         UsageKind.StoredBytes => "stored_bytes",

@@ -25,6 +25,8 @@ internal sealed class ImageHandlers(ImageServices images, ApiOptions options)
         var image = await catalog.CreateAsync(call.Caller, JsonBody.Members(body.RootElement), call.Aborted);
         var headers = call.Http.Response.Headers;
         headers.Location = $"{call.BaseUrl}/v2/images/{image.Id}";
+        if (images.Imports.Methods.Count > 0)
+            headers["OpenStack-image-import-methods"] = string.Join(',', images.Imports.Methods);
         headers["OpenStack-image-store-ids"] = string.Join(',', images.Stores.List(call.Caller).Select(s => s.Id));
         await call.WriteJsonAsync(201, w => ImageJson.Write(w, image, images.Locations.Show(call.Caller, image)));
     }

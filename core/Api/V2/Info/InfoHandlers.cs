@@ -5,19 +5,6 @@ namespace GlanceGateway.Api.V2;
 /// <summary>What this gateway can do and has.</summary>
 internal sealed class InfoHandlers(ImageServices images)
 {
-    /// <summary><c>GET /v2/info/import</c>. No import method is served, and clients read the empty list as that.</summary>
-    public static Task ImportAsync(ApiCall call) => call.WriteJsonAsync(200, w =>
-    {
-        w.WriteStartObject();
-        w.WriteStartObject("import-methods");
-        w.WriteString("description", "Import methods available.");
-        w.WriteString("type", "array");
-        w.WriteStartArray("value");
-        w.WriteEndArray();
-        w.WriteEndObject();
-        w.WriteEndObject();
-    });
-
     /// <summary><c>GET /v2/info/usage</c>. Sizes are in MiB; a limit of -1 is none, as in Keystone. Without limits the object is empty.</summary>
     public async Task UsageAsync(ApiCall call)
     {
