@@ -62,7 +62,7 @@ internal static class ZipMember
         }
 
         var data = await source.OpenRangeAsync(dataAt, entry.Packed, cancellationToken);
-        return new CheckedStream(entry.Method == Deflated ? new DeflateStream(data, CompressionMode.Decompress) : data, entry.Size, entry.Crc);
+        return new CheckedStream(entry.Method == Deflated ? new DeflateStream(data, CompressionMode.Decompress) : data, entry.Size, entry.Crc, "The file in the zip is not as its list says.");
     }
 
     private static async Task<(long At, long Length)> FindFarListAsync(IByteSource source, long endAt, CancellationToken cancellationToken)
@@ -169,89 +169,6 @@ internal static class ZipMember
 
             value = Int64(far, 0);
             far = far[8..];
-        }
-    }
-
-    /// <summary>Counts and sums what passes, and fails at its end when either is not as it should be.</summary>
-    private sealed class CheckedStream(Stream inner, long size, uint crc) : Stream
-    {
-        private static readonly uint[] table = Table();
-
-        private long left = size;
-        private uint sum = uint.MaxValue;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException("A file in a zip is read forward only.");
-
-        public override long Position
-        {
-            get => throw new NotSupportedException("A file in a zip is read forward only.");
-            set => throw new NotSupportedException("A file in a zip is read forward only.");
-        }
-
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            var count = await inner.ReadAsync(buffer, cancellationToken);
-            left -= count;
-            foreach (var value in buffer.Span[..count])
-            {
-                sum = (sum >> 8) ^ table[(byte)(sum ^ value)];
-            }
-
-            var isWrong = left < 0 || (count == 0 && buffer.Length > 0 && (left > 0 || ~sum != crc));
-            return isWrong ? throw new InvalidDataException("The file in the zip is not as its list says.") : count;
-        }
-
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-            ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("A file in a zip is read asynchronously only.");
-
-        public override void Flush()
-        {
-            // Nothing is written.
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException("A file in a zip is read forward only.");
-
-        public override void SetLength(long value) => throw new NotSupportedException("A file in a zip is read forward only.");
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("A file in a zip is read forward only.");
-
-        public override async ValueTask DisposeAsync()
-        {
-            await inner.DisposeAsync();
-            await base.DisposeAsync();
-        }
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing)
-            {
-                inner.Dispose();
-            }
-
-            base.Dispose(disposing);
-        }
-
-        private static uint[] Table()
-        {
-            var entries = new uint[256];
-            for (var i = 0u; i < entries.Length; i++)
-            {
-                entries[i] = i;
-                for (var bit = 0; bit < 8; bit++)
-                {
-                    entries[i] = (entries[i] & 1) != 0 ? (entries[i] >> 1) ^ 0xedb88320 : entries[i] >> 1;
-                }
-            }
-
-            return entries;
         }
     }
 }
