@@ -10,12 +10,13 @@ public sealed class DependencyArrows
     private static readonly Dictionary<string, string[]> allowed = new(StringComparer.Ordinal)
     {
         ["core/Abstractions"] = [],
+        ["core/Client"] = ["core/Abstractions"],
         ["core/Formats"] = ["core/Abstractions"],
         ["core/Registry"] = [],
         ["core/Stores"] = ["core/Abstractions"],
         ["core/Images"] = ["core/Abstractions", "core/Formats", "core/Registry", "core/Stores"],
         ["core/Api"] = ["core/Images"],
-        ["core/Host"] = ["core/Api", "mount/View"],
+        ["core/Host"] = ["core/Api", "core/Blocks", "core/Client", "mount/View"],
         ["mount/Fuse"] = [],
         ["mount/View"] = ["mount/Fuse", "core/Abstractions", "core/Formats"],
     };
@@ -24,6 +25,7 @@ public sealed class DependencyArrows
     private static readonly Dictionary<string, string[]> forbiddenPackages = new(StringComparer.Ordinal)
     {
         ["core/Abstractions"] = [""],
+        ["core/Client"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql", "McMaster"],
         ["core/Formats"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
         ["core/Registry"] = ["Microsoft.AspNetCore"],
         ["core/Stores"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
