@@ -61,7 +61,7 @@ public sealed class ImagesTests(Service service) : IClassFixture<Service>, IDisp
         Assert.Equal(sample.Content, await WholeAsync(source));
         var part = new byte[1000];
         Assert.Equal(1000, await source.ReadAsync(1_000_003, part, TestContext.Current.CancellationToken));
-        Assert.Equal(sample.Content.AsSpan(1_000_003, 1000), part);
+        Assert.True(part.AsSpan().SequenceEqual(sample.Content.AsSpan(1_000_003, 1000)));
         Assert.Equal(17, await source.ReadAsync(3 << 20, part, TestContext.Current.CancellationToken));
         Assert.Equal(0, await source.ReadAsync(sample.Content.Length, part, TestContext.Current.CancellationToken));
         Assert.True(source.Hints.Ranges);
@@ -86,7 +86,7 @@ public sealed class ImagesTests(Service service) : IClassFixture<Service>, IDisp
         Assert.Equal(before + 1, proxy.WholeDownloads);
         var part = new byte[100];
         Assert.Equal(100, await source.ReadAsync(200_000, part, TestContext.Current.CancellationToken));
-        Assert.Equal(sample.Content.AsSpan(200_000, 100), part);
+        Assert.True(part.AsSpan().SequenceEqual(sample.Content.AsSpan(200_000, 100)));
     }
 
     [Fact]
@@ -116,7 +116,7 @@ public sealed class ImagesTests(Service service) : IClassFixture<Service>, IDisp
             {
                 var part = new byte[40_000];
                 Assert.Equal(part.Length, await source.ReadAsync(offset, part, token));
-                Assert.Equal(sample.Content.AsSpan(offset, part.Length), part);
+                Assert.True(part.AsSpan().SequenceEqual(sample.Content.AsSpan(offset, part.Length)));
             });
     }
 
