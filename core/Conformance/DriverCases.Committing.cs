@@ -3,12 +3,13 @@ using GlanceGateway.Abstractions;
 namespace GlanceGateway.Conformance;
 
 /// <summary>When an image appears under its name, whose it is, and how it goes again.</summary>
-public abstract partial class DriverConformance
+internal sealed partial class DriverCases
 {
     /// <summary>Readers never see half an image, and a deleted name is free again.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Nothing_is_visible_before_the_commit()
     {
+        NeedsWriting();
         var image = NewImage();
         var stored = await StoreAndSettleAsync(new Pattern(20), 1000, image);
         Assert.Equal(StoreOutcome.Ok, await Driver.DeleteAsync(stored.Location, Cancel));
@@ -22,7 +23,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>The host repeats a commit whose answer it did not get.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Commit_twice_gives_the_same_result()
     {
         await using var writer = await BeginAsync(NewAttempt());
@@ -36,10 +37,24 @@ public abstract partial class DriverConformance
         await AssertHoldsAsync(first.Location, new Pattern(22), 70_000);
     }
 
+    /// <summary>A driver that only reads says so at once.</summary>
+    [DriverCase]
+    public async Task Driver_that_only_reads_takes_nothing()
+    {
+        if (!Fixture.ReadOnly)
+            Assert.Skip("The driver writes.");
+
+        var begin = await Driver.BeginWriteAsync(new WriteRequest(NewAttempt(), 10, ProjectId: null), Cancel);
+
+        Assert.Equal(StoreOutcome.Denied, begin.Outcome);
+        Assert.Empty(await ResidueAsync());
+    }
+
     /// <summary>An image that is there is never replaced.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Second_attempt_at_a_stored_image_is_a_duplicate()
     {
+        NeedsWriting();
         var image = NewImage();
         var stored = await StoreAndSettleAsync(new Pattern(23), 5000, image);
 
@@ -61,7 +76,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>Of two attempts that run at once, one wins and the other leaves without a trace.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Loser_of_a_race_does_no_harm_to_the_winner()
     {
         var image = NewImage();
@@ -81,7 +96,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>After the registry has the location, only the traces go.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Settle_keeping_the_object_removes_only_traces()
     {
         var attempt = NewAttempt();
@@ -95,7 +110,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>When the registry never got the location, the object goes too.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Settle_not_keeping_removes_the_attempts_own_object()
     {
         var attempt = NewAttempt();
@@ -110,7 +125,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>The intent is older than the first byte, so an attempt may be settled that never was.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Settle_of_an_attempt_that_left_nothing_is_done_at_once()
     {
         var image = NewImage();
@@ -123,9 +138,10 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>Deleting is idempotent.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Delete_twice_is_absent_the_second_time()
     {
+        NeedsWriting();
         var stored = await StoreAndSettleAsync(new Pattern(31), 5000);
 
         Assert.Equal(StoreOutcome.Ok, await Driver.DeleteAsync(stored.Location, Cancel));
@@ -134,9 +150,10 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>A location is not a path to anywhere else.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Locations_of_elsewhere_are_invalid()
     {
+        NeedsWriting();
         var stored = await StoreAndSettleAsync(new Pattern(32), 100);
         var location = stored.Location;
         var scheme = location[..location.IndexOf("://", StringComparison.Ordinal)];
