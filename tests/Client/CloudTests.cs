@@ -72,7 +72,7 @@ public sealed class CloudTests : IDisposable
     [InlineData("clouds: { lab: { auth: { auth_url: 'ftp://h', username: u, password: geheim, project_id: p } } }", "lab", "'auth_url' should look like")]
     [InlineData("clouds: { lab: { auth: { auth_url: 'https://h/v2.0', username: u, password: geheim, project_id: p } } }", "lab", "let it end with /v3")]
     [InlineData("clouds: { lab: { auth_type: v3oidcpassword } }", "lab", "'v3oidcpassword' is not known")]
-    [InlineData("clouds: { lab: { auth: { password: geheim", "lab", "line 1: this is not YAML")]
+    [InlineData("clouds: { lab: { auth: { password: geheim", "lab", "this is not YAML")]
     public void What_is_missing_is_named_and_no_secret_is(string file, string name, string said)
     {
         Write("work/clouds.yaml", file);
