@@ -15,7 +15,8 @@ public sealed class KeystoneTests : IAsyncLifetime
     private readonly TempDirectory _directory = new();
     private readonly HttpClient _http = ClientHttp.Create(new ClientOptions(), NullLogger.Instance);
     private readonly int _port = FreePort();
-    private readonly int _gatewayPort = FreePort();
+    // The catalogue must name the gateway before that has a port.
+    private readonly FaultyProxy _proxy = new(new Uri("http://127.0.0.1:1/"));
     private GatewayProcess? _gateway;
     private bool _isStarted;
 
@@ -30,7 +31,8 @@ public sealed class KeystoneTests : IAsyncLifetime
         var file = _directory["gateway.yaml"];
         await File.WriteAllTextAsync(file, $"identity:\n  mode: keystone\n  auth_url: {AuthUrl}\n  username: glance\n  password: glancesecret\n  project_name: service\n");
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        _gateway = await GatewayProcess.StartAsync(_directory["data"], "--config", file, "--listen", $"127.0.0.1:{_gatewayPort}");
+        _gateway = await GatewayProcess.StartAsync(_directory["data"], "--config", file);
+        _proxy.Target = _gateway.Address;
     }
 
     [Fact]
@@ -38,7 +40,7 @@ public sealed class KeystoneTests : IAsyncLifetime
     {
         var cancel = TestContext.Current.CancellationToken;
         using var password = Login(("username", "demo"), ("password", "demosecret"), ("project_name", "demo"));
-        Assert.Equal($"http://127.0.0.1:{_gatewayPort}/", (await password.GetAsync(cancel)).Endpoints.Single().ToString());
+        Assert.Equal(_proxy.Address.ToString(), (await password.GetAsync(cancel)).Endpoints.Single().ToString());
         var client = new ImagesClient(_http, password, new ClientOptions(), TimeProvider.System, NullLogger.Instance);
         Assert.Null(await client.ShowAsync(Guid.NewGuid().ToString(), cancellationToken: cancel));
 
@@ -78,6 +80,7 @@ public sealed class KeystoneTests : IAsyncLifetime
             await _gateway.DisposeAsync();
         if (_isStarted)
             await RunAsync("stop");
+        _proxy.Dispose();
         _http.Dispose();
         _directory.Dispose();
     }
@@ -128,7 +131,7 @@ public sealed class KeystoneTests : IAsyncLifetime
         [action, _directory["keystone"]],
         new Dictionary<string, string>
         {
-            ["KEYSTONE_PORT"] = _port.ToString(CultureInfo.InvariantCulture), ["KEYSTONE_IMAGE_URL"] = $"http://127.0.0.1:{_gatewayPort}",
+            ["KEYSTONE_PORT"] = _port.ToString(CultureInfo.InvariantCulture), ["KEYSTONE_IMAGE_URL"] = _proxy.Address.ToString(),
         },
         TimeSpan.FromMinutes(4));
 }

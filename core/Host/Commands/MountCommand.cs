@@ -26,7 +26,9 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
         if (isChild)
             LinuxUsers.LeaveSession();
 
-        var log = new LogConfiguration { File = request.LogFile };
+        // Nobody reads the standard error of a process in the background.
+        Directory.CreateDirectory(request.Cache, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var log = new LogConfiguration { File = request.LogFile ?? (isChild ? Path.Join(request.Cache, "mount.log") : null) };
         using var loggers = LoggerFactory.Create(builder => builder.AddGatewayLog(log, terminal.Error, time));
         var logger = loggers.CreateLogger("GlanceGateway.Mount");
         var cloud = request.Cloud is { } name
@@ -43,7 +45,6 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
         using var loginEnded = login as IDisposable;
         var client = new ImagesClient(http, login, options, time, logger);
 
-        Directory.CreateDirectory(request.Cache, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var blocks = new BlockCacheOptions
         {
             Directory = Path.Join(request.Cache, "blocks"), MaxBytes = request.CacheBytes, MinFreeBytes = request.CacheFreeBytes, MaxReadAheadBytes = request.ReadAheadBytes,
@@ -129,13 +130,19 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
     private async Task<int> RunInBackgroundAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
         var program = Environment.ProcessPath ?? throw new InvalidOperationException("The program's own path is not known.");
-        var start = new ProcessStartInfo(program) { UseShellExecute = false, RedirectStandardOutput = true, WorkingDirectory = environment.CurrentDirectory };
+        var start = new ProcessStartInfo(program) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = environment.CurrentDirectory };
         if (Path.GetFileNameWithoutExtension(program) == "dotnet")
             start.ArgumentList.Add(Path.Join(environment.ProgramDirectory, "glance-gateway.dll"));
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
         start.Environment[BackgroundMark] = "1";
         using var child = Process.Start(start)!;
+        child.ErrorDataReceived += (_, line) =>
+        {
+            if (line.Data is { } text)
+                terminal.Error.WriteLine(text);
+        };
+        child.BeginErrorReadLine();
         string? said;
         try
         {
@@ -149,7 +156,7 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
 
         if (said is null)
         {
-            // It has said why on the standard error that it shares with us.
+            // Its words come through with the wait.
             await child.WaitForExitAsync(cancellationToken);
             return child.ExitCode == 0 ? ExitCodes.Failure : child.ExitCode;
         }

@@ -43,7 +43,7 @@ internal sealed class MountFlags
 
     private readonly Option<bool> _background = new("--background") { Description = "Return when the mount is there; it goes on by itself" };
 
-    private readonly Option<string?> _logFile = new("--log-file") { HelpName = "FILE", Description = "Where log lines go. Default: standard error" };
+    private readonly Option<string?> _logFile = new("--log-file") { HelpName = "FILE", Description = "Where log lines go. Default: standard error; in the background, mount.log in the cache directory" };
 
     /// <summary>Gives a command the flags.</summary>
     public void AddTo(Command command)

@@ -16,12 +16,12 @@ public sealed class Service : IAsyncLifetime
 
     public async ValueTask InitializeAsync() => Gateway = await GatewayProcess.StartAsync(_directory["data"]);
 
-    /// <summary>Starts it again at the same address after a kill.</summary>
+    /// <summary>Starts it again after a kill, at another port.</summary>
     public async Task RestartAsync()
     {
-        var address = Gateway.Address;
-        await Gateway.DisposeAsync();
-        Gateway = await GatewayProcess.StartAsync(_directory["data"], "--listen", $"127.0.0.1:{address.Port}");
+        var killed = Gateway;
+        Gateway = await GatewayProcess.StartAsync(_directory["data"]);
+        await killed.DisposeAsync();
     }
 
     public Task<Sample> AddAsync(string name, int bytes, string? id = null) => AddAsync(_http, Gateway.Address, name, bytes, id);
