@@ -35,6 +35,9 @@ internal static partial class Log
     [LoggerMessage(24, LogLevel.Information, "the identity service at {Url} answers again")]
     public static partial void KeystoneAnswers(ILogger logger, Uri url);
 
+    [LoggerMessage(29, LogLevel.Error, "the identity service at {Url} does not let {User} read limits (status {Status}): give it the role 'reader' on the system")]
+    public static partial void LimitsRefused(ILogger logger, Uri url, string user, int status);
+
     [LoggerMessage(25, LogLevel.Information, "{RequestId}: the service token was not accepted and is ignored")]
     public static partial void BadServiceToken(ILogger logger, string requestId);
 

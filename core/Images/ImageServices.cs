@@ -14,19 +14,22 @@ public sealed class ImageServices : IAsyncDisposable
     /// <param name="time">The clock of leases.</param>
     /// <param name="loggers">Where lines go.</param>
     /// <param name="policy">Who may do what; null for Glance's defaults.</param>
+    /// <param name="limits">What projects may use; null for no limits.</param>
     public ImageServices(
-        ImageRegistry registry, StoreSet stores, ImageOptions options, TimeProvider time, ILoggerFactory loggers, PolicyRules? policy = null)
+        ImageRegistry registry, StoreSet stores, ImageOptions options, TimeProvider time, ILoggerFactory loggers, PolicyRules? policy = null,
+        ILimitSource? limits = null)
     {
         Options = options;
         Schema = new ImageSchema(options);
         policy ??= new PolicyRules();
         var access = new ImageAccess(registry, policy);
+        Quotas = new QuotaLedger(registry, limits ?? ConfiguredLimits.None);
         Sweeper = new IntentSweeper(registry, stores, options, time, loggers.CreateLogger<IntentSweeper>());
         Protections = new PropertyProtections(policy);
         Catalog = new ImageCatalog(
-            registry, policy, access, new ImageValues(Schema, options), new ImageDeletion(registry, stores, options, time), Protections);
+            registry, policy, access, Quotas, new ImageValues(Schema, options), new ImageDeletion(registry, stores, options, time), Protections);
         Members = new ImageMembers(registry, policy, access, options);
-        Uploads = new ImageUploads(registry, stores, access, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
+        Uploads = new ImageUploads(registry, stores, access, Quotas, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
         Downloads = new ImageDownloads(access, policy, stores, loggers.CreateLogger<ImageDownloads>());
         Metadefs = new MetadefCatalog(registry, policy);
         Stores = new StoreListing(stores);
@@ -50,6 +53,9 @@ public sealed class ImageServices : IAsyncDisposable
 
     /// <summary>Reading data.</summary>
     public ImageDownloads Downloads { get; }
+
+    /// <summary>What projects use and may use.</summary>
+    public QuotaLedger Quotas { get; }
 
     /// <summary>Who may see and change which custom properties; nothing is protected to begin with.</summary>
     public PropertyProtections Protections { get; }

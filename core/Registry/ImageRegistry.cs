@@ -89,6 +89,10 @@ public sealed class ImageRegistry : IAsyncDisposable
         async (connection, token) =>
             await FollowReads.DeadIntentsAsync(connection, InstanceId, ownToo, await _engine.NowAsync(connection, token), token), cancellationToken);
 
+    /// <summary>What a project uses, with what work under live leases has reserved: bytes or a number.</summary>
+    public Task<long> SumUsageAsync(string project, UsageKind kind, CancellationToken cancellationToken) => _engine.ReadAsync(
+        async (connection, token) => await UsageReads.SumAsync(connection, project, kind, await _engine.NowAsync(connection, token), token), cancellationToken);
+
     /// <summary>The sequence of the newest change; 0 for none.</summary>
     public Task<long> LatestChangeAsync(CancellationToken cancellationToken) => _engine.ReadAsync(FollowReads.LatestChangeAsync, cancellationToken);
 

@@ -1,3 +1,5 @@
+using System.Data;
+using System.Data.Common;
 using GlanceGateway.Registry.Database;
 using GlanceGateway.Registry.Sql;
 using Microsoft.Data.Sqlite;
@@ -8,9 +10,28 @@ namespace GlanceGateway.Registry;
 /// <summary>A look into a registry that may belong to a running gateway: reads the last commits, writes nothing, holds nobody up.</summary>
 public sealed class RegistryReader : IAsyncDisposable
 {
-    private readonly SqliteReaders _readers;
+    private readonly SqliteReaders? _readers;
+    private readonly PostgresSource? _source;
 
-    private RegistryReader(SqliteReaders readers) => _readers = readers;
+    private RegistryReader(SqliteReaders? readers, PostgresSource? source) => (_readers, _source) = (readers, source);
+
+    /// <summary>Connects to a PostgreSQL database for reading.</summary>
+    /// <exception cref="RegistryException">It cannot be reached, it is no registry, or its schema is not this version's.</exception>
+    public static async Task<RegistryReader> OpenAsync(PostgresOptions options, CancellationToken cancellationToken)
+    {
+        var source = PostgresSource.Create(options);
+        try
+        {
+            await using var connection = await source.OpenAsync(cancellationToken);
+            await new PostgresSchema(PostgresSchema.Scripts, NullLogger.Instance).DemandAsync(connection, source.Place, cancellationToken);
+            return new RegistryReader(null, source);
+        }
+        catch (Exception exception)
+        {
+            await source.DisposeAsync();
+            throw source.Explained(exception);
+        }
+    }
 
     /// <summary>Opens a SQLite file for reading.</summary>
     /// <remarks>
@@ -27,7 +48,7 @@ public sealed class RegistryReader : IAsyncDisposable
             {
                 using var connection = SqliteDatabase.OpenReader(databasePath);
                 new SqliteSchema(SqliteSchema.Scripts, NullLogger.Instance).Require(connection, databasePath);
-                return new RegistryReader(new SqliteReaders(databasePath));
+                return new RegistryReader(new SqliteReaders(databasePath), null);
             }
             catch (SqliteException exception)
             {
@@ -38,12 +59,35 @@ public sealed class RegistryReader : IAsyncDisposable
 
     /// <summary>An image by id; null when there is none or it is deleted.</summary>
     public Task<Image?> FindImageAsync(string id, CancellationToken cancellationToken) =>
-        _readers.ReadAsync((connection, token) => ImageReads.FindAsync(connection, id, token), cancellationToken);
+        ReadAsync((connection, token) => ImageReads.FindAsync(connection, id, token), cancellationToken);
 
     /// <summary>A member of an image; null when the project is none.</summary>
     public Task<ImageMember?> FindMemberAsync(string imageId, string memberId, CancellationToken cancellationToken) =>
-        _readers.ReadAsync((connection, token) => MemberReads.FindAsync(connection, imageId, memberId, token), cancellationToken);
+        ReadAsync((connection, token) => MemberReads.FindAsync(connection, imageId, memberId, token), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _readers.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        if (_readers is not null)
+            await _readers.DisposeAsync();
+        if (_source is not null)
+            await _source.DisposeAsync();
+    }
+
+    private async Task<T> ReadAsync<T>(Func<DbConnection, CancellationToken, Task<T>> query, CancellationToken cancellationToken)
+    {
+        if (_readers is not null)
+            return await _readers.ReadAsync(query, cancellationToken);
+        var source = _source!;
+        try
+        {
+            await using var connection = await source.OpenAsync(cancellationToken);
+            await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
+            return await query(connection, cancellationToken);
+        }
+        catch (Exception exception) when (exception is DbException)
+        {
+            throw source.Explained(exception);
+        }
+    }
 }

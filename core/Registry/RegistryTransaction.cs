@@ -69,4 +69,17 @@ public abstract class RegistryTransaction
 
     /// <summary>Removes an intent; nothing happens when it is gone.</summary>
     public abstract Task RemoveIntentAsync(string attemptId, CancellationToken cancellationToken);
+
+    /// <summary>What a project uses, with what work under live leases has reserved: bytes or a number.</summary>
+    public abstract Task<long> SumUsageAsync(string project, UsageKind kind, CancellationToken cancellationToken);
+
+    /// <summary>Sets what the work under a lease has reserved of one kind; 0 for nothing. The reservation ends with the lease at the latest.</summary>
+    /// <returns>False when the lease is gone: nothing is reserved.</returns>
+    public abstract Task<bool> ReserveAsync(long leaseEpoch, string project, UsageKind kind, long amount, CancellationToken cancellationToken);
+
+    /// <summary>Lowers what the work under a lease has reserved; nothing happens when there is no reservation, or a smaller one.</summary>
+    public abstract Task LowerReservationAsync(long leaseEpoch, UsageKind kind, long amount, CancellationToken cancellationToken);
+
+    /// <summary>The id of an image that has a location of exactly this URL; null for none.</summary>
+    public abstract Task<string?> FindImageAtAsync(string url, CancellationToken cancellationToken);
 }

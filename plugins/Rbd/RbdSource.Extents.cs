@@ -39,7 +39,7 @@ internal sealed partial class RbdSource
         var current = await EnterAsync().WaitAsync(cancellationToken);
         try
         {
-            var found = await connection.RunAsync(_ => Look(current.Image, offset, end), cancellationToken);
+            var found = await connection.RunAsync(cluster => Look(cluster, current.Image, offset, end), cancellationToken);
             await RequireSnapshotAsync(current);
             return found;
         }
@@ -54,10 +54,10 @@ internal sealed partial class RbdSource
         }
     }
 
-    private static unsafe Window Look(RbdImage image, long offset, long end)
+    private static unsafe Window Look(CephCluster cluster, RbdImage image, long offset, long end)
     {
-        if (!image.TryEnter())
-            throw new CephException(Errno.ENOTCONN, "The image is closed");
+        if (image.Cluster != cluster || !image.TryEnter())
+            throw new StoreException(StoreError.Unavailable, "The connection to the cluster was lost.");
         var runs = new List<Run>();
         var handle = GCHandle.Alloc(runs);
         try

@@ -195,13 +195,22 @@ internal sealed class RbdWriter(
         if (end > size)
         {
             var grown = Math.Max(end, size + Math.Clamp(size / 4, SmallestGrowth, LargestGrowth));
-            await driver.RunAsync(_ => CephException.Check(Librbd.rbd_resize(image!.Handle, (ulong)grown), $"'{name}' could not grow to {grown} bytes"));
+            await driver.RunAsync(cluster => Grow(cluster, grown));
             size = grown;
         }
 
         var buffer = current;
         current = 0;
         _ = TravelAsync(buffer, currentOffset, currentLength);
+    }
+
+    // What is under way on a connection that died is lost, so there is no use in another one.
+    private bool Grow(CephCluster cluster, long grown)
+    {
+        if (image!.Cluster != cluster)
+            throw new StoreException(StoreError.Unavailable, "The connection to the cluster was lost.", attempt.ImageId);
+        CephException.Check(Librbd.rbd_resize(image.Handle, (ulong)grown), $"'{name}' could not grow to {grown} bytes");
+        return true;
     }
 
     private async Task TravelAsync(nint buffer, long offset, int count)

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using GlanceGateway.Images;
+using GlanceGateway.Registry;
 
 namespace GlanceGateway.Api.Tests;
 
@@ -57,6 +58,15 @@ public sealed class ErrorBodyTests
         var answer = ErrorStatus.Answer(new ImageException(error, "why"), out var foreseen);
         Assert.Equal((status, "why"), (answer.Status, answer.Message));
         Assert.Equal(error != ImageError.Failed, foreseen);
+    }
+
+    [Fact]
+    public void A_registry_that_is_away_is_503_with_a_time_to_try_again_and_does_not_tell_where_it_is()
+    {
+        var answer = ErrorStatus.Answer(new RegistryException("The registry postgresql://glance@db.example.org/glance is away."), out var foreseen);
+        Assert.Equal((503, ("Retry-After", "5")), (answer.Status, answer.Header!.Value));
+        Assert.False(foreseen);
+        Assert.DoesNotContain("db.example.org", Text(answer, "application/json"), StringComparison.Ordinal);
     }
 
     [Fact]

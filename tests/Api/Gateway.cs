@@ -56,6 +56,8 @@ public sealed class Gateway : IAsyncLifetime
 
     public ApiOptions ApiOptions { get; init; } = new() { Identity = IdentityMode.Headers, TrustedProxies = [IPNetwork.Parse("127.0.0.0/8")] };
 
+    public ILimitSource? Limits { get; init; }
+
     internal ImageRegistry Registry { get; private set; } = null!;
 
     public Uri Url { get; private set; } = null!;
@@ -76,7 +78,7 @@ public sealed class Gateway : IAsyncLifetime
             ],
             new StoreSetOptions { ScratchRoot = Path.Combine(directory.FullName, "scratch") },
             NullLoggerFactory.Instance, TimeProvider.System, none);
-        images = new ImageServices(Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance);
+        images = new ImageServices(Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, limits: Limits);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");

@@ -9,6 +9,7 @@ public abstract partial class DriverConformance
     [Fact]
     public async Task Nothing_is_visible_before_the_commit()
     {
+        NeedsWriting();
         var image = NewImage();
         var stored = await StoreAndSettleAsync(new Pattern(20), 1000, image);
         Assert.Equal(StoreOutcome.Ok, await Driver.DeleteAsync(stored.Location, Cancel));
@@ -36,10 +37,24 @@ public abstract partial class DriverConformance
         await AssertHoldsAsync(first.Location, new Pattern(22), 70_000);
     }
 
+    /// <summary>A driver that only reads says so at once.</summary>
+    [Fact]
+    public async Task Driver_that_only_reads_takes_nothing()
+    {
+        if (!Fixture.ReadOnly)
+            Assert.Skip("The driver writes.");
+
+        var begin = await Driver.BeginWriteAsync(new WriteRequest(NewAttempt(), 10, ProjectId: null), Cancel);
+
+        Assert.Equal(StoreOutcome.Denied, begin.Outcome);
+        Assert.Empty(await ResidueAsync());
+    }
+
     /// <summary>An image that is there is never replaced.</summary>
     [Fact]
     public async Task Second_attempt_at_a_stored_image_is_a_duplicate()
     {
+        NeedsWriting();
         var image = NewImage();
         var stored = await StoreAndSettleAsync(new Pattern(23), 5000, image);
 
@@ -126,6 +141,7 @@ public abstract partial class DriverConformance
     [Fact]
     public async Task Delete_twice_is_absent_the_second_time()
     {
+        NeedsWriting();
         var stored = await StoreAndSettleAsync(new Pattern(31), 5000);
 
         Assert.Equal(StoreOutcome.Ok, await Driver.DeleteAsync(stored.Location, Cancel));
@@ -137,6 +153,7 @@ public abstract partial class DriverConformance
     [Fact]
     public async Task Locations_of_elsewhere_are_invalid()
     {
+        NeedsWriting();
         var stored = await StoreAndSettleAsync(new Pattern(32), 100);
         var location = stored.Location;
         var scheme = location[..location.IndexOf("://", StringComparison.Ordinal)];

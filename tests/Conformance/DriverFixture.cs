@@ -15,6 +15,16 @@ public abstract class DriverFixture : IAsyncDisposable
     /// commit, as a single S3 PUT is.</summary>
     public virtual bool SettledAttemptsCannotCommit => true;
 
+    /// <summary>Whether the driver only reads. Then every test that writes is skipped, and the others read what <see cref="PlaceAsync"/> put there.</summary>
+    public virtual bool ReadOnly => false;
+
+    /// <summary>Puts an object into the backend past the driver, for one that only reads.</summary>
+    /// <param name="bytes">All of it.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>Its location.</returns>
+    public virtual ValueTask<string> PlaceAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
+        throw new InvalidOperationException("A fixture of a driver that only reads places objects itself.");
+
     /// <summary>Starts the driver over an empty backend, or makes it empty.</summary>
     public abstract ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken);
 

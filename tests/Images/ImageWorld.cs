@@ -43,10 +43,11 @@ internal sealed class ImageWorld : IAsyncDisposable
     public string[] Files => Directory.GetFiles(System.IO.Path.Combine(Path, "disk"));
 
     public static async Task<ImageWorld> OpenAsync(
-        ImageOptions? options = null, TimeProvider? time = null, bool sweep = true, PolicyRules? policy = null)
+        ImageOptions? options = null, TimeProvider? time = null, bool sweep = true, PolicyRules? policy = null, ILimitSource? limits = null,
+        PostgresOptions? postgres = null)
     {
         var directory = new TempDirectory();
-        return await OpenAsync(directory, directory.Path, "instance-a", options, time, sweep, policy);
+        return await OpenAsync(directory, directory.Path, "instance-a", options, time, sweep, policy, limits, postgres);
     }
 
     /// <summary>Another gateway over the same registry and stores.</summary>
@@ -103,12 +104,13 @@ internal sealed class ImageWorld : IAsyncDisposable
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     private static async Task<ImageWorld> OpenAsync(
-        TempDirectory? directory, string path, string instance, ImageOptions? options, TimeProvider? time, bool sweep, PolicyRules? policy = null)
+        TempDirectory? directory, string path, string instance, ImageOptions? options, TimeProvider? time, bool sweep, PolicyRules? policy = null,
+        ILimitSource? limits = null, PostgresOptions? postgres = null)
     {
         var loggers = NullLoggerFactory.Instance;
         var clock = time ?? TimeProvider.System;
         var registry = await ImageRegistry.OpenAsync(
-            new RegistryOptions { DatabasePath = System.IO.Path.Combine(path, "registry.sqlite"), InstanceId = instance }, clock, loggers, Token);
+            new RegistryOptions { DatabasePath = System.IO.Path.Combine(path, "registry.sqlite"), Postgres = postgres, InstanceId = instance }, clock, loggers, Token);
         var plugins = Directory.GetDirectories(System.IO.Path.Combine(RepositoryPaths.Root, "plugins"))
             .Select(p => System.IO.Path.GetDirectoryName(System.IO.Path.Combine(p, "bin", RepositoryPaths.OutputKind))!)
             .Where(Directory.Exists);
@@ -127,7 +129,7 @@ internal sealed class ImageWorld : IAsyncDisposable
             TimeProvider.System,
             Token);
         Assert.All(stores.All, s => Assert.Null(s.Problem));
-        var images = new ImageServices(registry, stores, options ?? new ImageOptions(), clock, loggers, policy);
+        var images = new ImageServices(registry, stores, options ?? new ImageOptions(), clock, loggers, policy, limits);
         if (sweep)
         {
             await images.Sweeper.StartAsync(Token);

@@ -180,7 +180,8 @@ public sealed class KeystoneServer : IAsyncDisposable
         return response.Headers.GetValues("X-Subject-Token").Single();
     }
 
-    private async Task<JsonNode> CallAsync(HttpMethod method, string path, string token, JsonNode? body = null, string? subject = null)
+    /// <summary>Asks Keystone something below <c>/v3</c>, and insists on success.</summary>
+    public async Task<JsonNode> CallAsync(HttpMethod method, string path, string token, JsonNode? body = null, string? subject = null)
     {
         using var request = new HttpRequestMessage(method, new Uri($"{Url}/{path}")) { Content = body is null ? null : Body(body) };
         request.Headers.Add("X-Auth-Token", token);
@@ -192,7 +193,7 @@ public sealed class KeystoneServer : IAsyncDisposable
         using var response = await http.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         Assert.True(response.IsSuccessStatusCode, $"{method} {path}: {text}");
-        return JsonNode.Parse(text)!;
+        return text.Length == 0 ? new JsonObject() : JsonNode.Parse(text)!;
     }
 
     // Of known length: uwsgi takes no chunked bodies.

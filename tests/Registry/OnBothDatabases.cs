@@ -29,3 +29,12 @@ public sealed class ListPagingOnPostgres() : ListPagingTests(new PostgresHome())
 public sealed class ListVisibilityOnSqlite(SharedSqliteHome home) : ListVisibilityTests(home), IClassFixture<SharedSqliteHome>;
 
 public sealed class ListVisibilityOnPostgres(SharedPostgresHome home) : ListVisibilityTests(home), IClassFixture<SharedPostgresHome>;
+
+public sealed class UsageOnSqlite() : UsageTests(new SqliteHome())
+{
+    [Fact]
+    public async Task Usage_is_summed_up_from_its_index_alone() =>
+        Assert.Contains("USING COVERING INDEX images_by_project_usage", await PlanAsync("EXPLAIN QUERY PLAN"), StringComparison.Ordinal);
+}
+
+public sealed class UsageOnPostgres() : UsageTests(new PostgresHome());

@@ -9,7 +9,7 @@ namespace GlanceGateway.Registry.Tests;
 
 public sealed class PostgresSchemaTests : IAsyncDisposable
 {
-    private static readonly int Current = PostgresSchema.Scripts.Count;
+    private static readonly int Current = SchemaScripts.NumberOf(PostgresSchema.Scripts[^1].Name);
 
     private readonly PostgresHome _home = new();
 
@@ -36,6 +36,25 @@ public sealed class PostgresSchemaTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_reader_sees_what_was_committed_and_refuses_what_is_no_registry()
+    {
+        await using var home = new PostgresHome();
+        var registry = await home.OpenAsync();
+        var image = await registry.Insert(new Image { Id = Units.NewId(), Owner = "p" });
+        await registry.Share(image.Id, "m", MemberStatus.Accepted);
+        await using (var reader = await RegistryReader.OpenAsync(await home.DatabaseAsync(), TestContext.Current.CancellationToken))
+        {
+            Assert.Equal("p", (await reader.FindImageAsync(image.Id, TestContext.Current.CancellationToken))!.Owner);
+            Assert.NotNull(await reader.FindMemberAsync(image.Id, "m", TestContext.Current.CancellationToken));
+            Assert.Null(await reader.FindImageAsync(Units.NewId(), TestContext.Current.CancellationToken));
+        }
+
+        await using var empty = new PostgresHome();
+        var none = await empty.DatabaseAsync(migrated: false);
+        await Assert.ThrowsAsync<RegistryException>(() => RegistryReader.OpenAsync(none, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task A_database_that_was_not_migrated_says_how()
     {
         var options = await Empty();
@@ -50,7 +69,7 @@ public sealed class PostgresSchemaTests : IAsyncDisposable
     {
         var options = await Empty();
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => Migrate(options), Cancellation)));
-        Assert.Equal(Current, await (await _home.OpenAsync(options, TimeProvider.System)).Count(SchemaScripts.Journal));
+        Assert.Equal(PostgresSchema.Scripts.Count, await (await _home.OpenAsync(options, TimeProvider.System)).Count(SchemaScripts.Journal));
     }
 
     [Fact]

@@ -10,7 +10,7 @@ namespace GlanceGateway.Registry.Tests;
 
 public sealed class SqliteSchemaTests : IAsyncDisposable
 {
-    private static readonly int Current = SqliteSchema.Scripts.Count;
+    private static readonly int Current = SchemaScripts.NumberOf(SqliteSchema.Scripts[^1].Name);
 
     private readonly SqliteHome _file = new();
 

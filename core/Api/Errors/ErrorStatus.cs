@@ -1,5 +1,6 @@
 using GlanceGateway.Abstractions;
 using GlanceGateway.Images;
+using GlanceGateway.Registry;
 using Microsoft.AspNetCore.Http;
 
 namespace GlanceGateway.Api;
@@ -39,6 +40,10 @@ internal static class ErrorStatus
             case StoreException { Error: StoreError.Unavailable or StoreError.TimedOut } fault:
                 foreseen = false;
                 return new(503, "The store of the image cannot be reached for now.", fault);
+            case RegistryException fault:
+                // A database that was away comes back within seconds, as a rule: it restarts, or another takes over.
+                foreseen = false;
+                return new(503, "The registry of images cannot be reached for now.", fault) { Header = ("Retry-After", "5") };
             case BadHttpRequestException bad:
                 return new(bad.StatusCode, null, bad);
             // The server's word for a chunk whose length is more than 31 bits; all its other complaints about chunks are the type above.

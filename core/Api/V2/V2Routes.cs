@@ -43,7 +43,7 @@ internal sealed class V2Routes(
 
         new("GET", "info/import", BodyRule.Refused, InfoHandlers.ImportAsync),
         new("GET", "info/stores", BodyRule.Refused, info.StoresAsync),
-        new("GET", "info/usage", BodyRule.Ignored, InfoHandlers.UsageAsync),
+        new("GET", "info/usage", BodyRule.Ignored, info.UsageAsync),
 
         .. metadefs.Build(),
     ]);

@@ -23,7 +23,9 @@ internal sealed class ExplainCommand(CommandTerminal terminal)
     private static async Task<(Image? Image, bool IsMember)> FindAsync(
         GatewayConfiguration configuration, string id, string project, CancellationToken cancellationToken)
     {
-        await using var registry = await RegistryReader.OpenAsync(DataDirectory.RegistryFileIn(configuration.DataDirectory), cancellationToken);
+        await using var registry = RegistryPlace.Postgres(configuration) is { } database
+            ? await RegistryReader.OpenAsync(database, cancellationToken)
+            : await RegistryReader.OpenAsync(DataDirectory.RegistryFileIn(configuration.DataDirectory), cancellationToken);
         return (await registry.FindImageAsync(id, cancellationToken), await registry.FindMemberAsync(id, project, cancellationToken) is not null);
     }
 

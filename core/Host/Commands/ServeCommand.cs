@@ -43,7 +43,9 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             DescribedProperties = describedProperties,
         };
         var policy = new PolicyRules(policyFile?.Rules ?? PolicySet.Default);
-        await using var images = new ImageServices(registry, stores, options, time, loggers, policy);
+        var limits = ConfiguredQuotas.Open(configuration, loggers, time);
+        using var limitsClosed = limits as IDisposable;
+        await using var images = new ImageServices(registry, stores, options, time, loggers, policy, limits);
         await using var policyWatch = WatchPolicy(policyFile, policy, logger);
         TellPlugins(data, stores, logger);
         stores.Changed += (_, _) => TellPlugins(data, stores, logger);

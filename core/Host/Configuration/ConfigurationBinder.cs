@@ -31,6 +31,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             PublicEndpoint = section.Read("public_endpoint", "an http or https URL without query, such as https://images.example.org", scalar => ParsePublicEndpoint(scalar.Value)),
             Outbound = new OutboundBinder(log).Bind(section.Child("outbound", "'allowed_networks: [10.20.0.0/16]'")),
             Limits = BindLimits(section.Child("limits", "'image_size_cap: 1TiB'")),
+            Quotas = QuotaBinder.Bind(section.Child("quotas", "'image_size_total: 10TiB'")),
             PolicyFile = BindPolicy(section.Child("policy", "'file: /etc/glance-gateway/policy.yaml'")),
             LoadDefaultMetadefs = BindMetadefs(section.Child("metadefs", "'load_defaults: true'")),
             PropertyProtections = BindProtections(section.Child("property_protections", "'file: /etc/glance-gateway/property-protections.conf'")),

@@ -1,4 +1,6 @@
 using System.Net;
+using GlanceGateway.Api;
+using GlanceGateway.Images;
 using GlanceGateway.Registry;
 
 namespace GlanceGateway.Host.Configuration;
@@ -13,6 +15,7 @@ internal static class ConfigurationChecks
         CheckListening(configuration, log, warnings);
         CheckIdentity(configuration, log, warnings);
         CheckDatabase(configuration, log);
+        CheckQuotas(configuration, log, warnings);
         CheckMount(configuration, log, warnings);
         return warnings;
     }
@@ -106,6 +109,31 @@ internal static class ConfigurationChecks
         else if (new PostgresOptions { ConnectionString = database.Connection, PasswordPath = database.PasswordFile }.FindProblem() is { } problem)
         {
             log.Report(log.PlaceOf("database.connection"), "database.connection", problem);
+        }
+    }
+
+    private static void CheckQuotas(GatewayConfiguration configuration, BindingLog log, List<string> warnings)
+    {
+        var quotas = configuration.Quotas;
+        if (!quotas.Keystone || !log.IsSound("identity", "identity.mode", "quotas", "quotas.keystone"))
+        {
+            return;
+        }
+
+        if (configuration.Identity.Mode != IdentityMode.Keystone)
+        {
+            log.Report(log.PlaceOf("quotas.keystone"), "quotas.keystone", "limits are read from the identity service that identity names; set 'mode: keystone' there, or write the limits here");
+        }
+        else if (configuration.Identity.Keystone is { Credential: not PasswordCredential })
+        {
+            log.Report(
+                log.PlaceOf("quotas.keystone"), "quotas.keystone",
+                "limits are read by a user of the whole system, which an application credential is not; give identity a username and password");
+        }
+
+        if (quotas.Standard != ProjectLimits.None || quotas.Projects.Count > 0)
+        {
+            warnings.Add("the limits under quotas have no effect with quotas.keystone: those that the identity service keeps count");
         }
     }
 

@@ -45,6 +45,9 @@ public sealed record GatewayConfiguration
     /// <summary><c>limits</c>.</summary>
     public LimitsConfiguration Limits { get; init; } = new();
 
+    /// <summary><c>quotas</c>.</summary>
+    public QuotaConfiguration Quotas { get; init; } = new();
+
     /// <summary><c>policy.file</c>: an operator's rules over the defaults; null for none.</summary>
     public string? PolicyFile { get; init; }
 
@@ -211,6 +214,22 @@ public sealed record LimitsConfiguration
 
     /// <summary><c>limits.lease</c>: how long a transfer's lease lives without renewal; at least a second.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>What projects may use.</summary>
+public sealed record QuotaConfiguration
+{
+    /// <summary>Of every project that has no limits of its own.</summary>
+    public ProjectLimits Standard { get; init; } = ProjectLimits.None;
+
+    /// <summary><c>quotas.projects</c>: of some projects, by id.</summary>
+    public IReadOnlyDictionary<string, ProjectLimits> Projects { get; init; } = new Dictionary<string, ProjectLimits>();
+
+    /// <summary><c>quotas.keystone</c>: whether the limits are those that the identity service keeps.</summary>
+    public bool Keystone { get; init; }
+
+    /// <summary><c>quotas.region</c>: the region whose limits count; null for those of no region.</summary>
+    public string? Region { get; init; }
 }
 
 /// <summary>The log.</summary>

@@ -12,17 +12,19 @@ public sealed class ImageCatalog
     private readonly ImageRegistry registry;
     private readonly PolicyRules policy;
     private readonly ImageAccess access;
+    private readonly QuotaLedger quotas;
     private readonly ImageValues values;
     private readonly ImageDeletion deletion;
     private readonly PropertyProtections protections;
 
     internal ImageCatalog(
-        ImageRegistry registry, PolicyRules policy, ImageAccess access, ImageValues values, ImageDeletion deletion, PropertyProtections protections)
+        ImageRegistry registry, PolicyRules policy, ImageAccess access, QuotaLedger quotas, ImageValues values, ImageDeletion deletion, PropertyProtections protections)
     {
         this.protections = protections;
         this.registry = registry;
         this.policy = policy;
         this.access = access;
+        this.quotas = quotas;
         this.values = values;
         this.deletion = deletion;
     }
@@ -56,7 +58,14 @@ public sealed class ImageCatalog
         policy.Require(caller, PolicyAction.AddImage, image, isMember: false);
         RequireVisibility(caller, image);
         values.RequireQuotas(image, before: null);
-        var stored = await registry.WriteAsync((tx, ct) => tx.InsertImageAsync(image, ct), cancellationToken)
+        var quota = await quotas.OpenAsync(image.Owner, cancellationToken);
+        var stored = await registry.WriteAsync(
+            async (tx, ct) =>
+            {
+                await quota.RequireAsync(tx, UsageKind.Images, 1, ct);
+                return await tx.InsertImageAsync(image, ct);
+            },
+            cancellationToken)
             ?? throw new ImageException(ImageError.Conflict, $"Image ID {image.Id} already exists!");
         return protections.Shown(caller, stored);
     }

@@ -27,6 +27,7 @@ public sealed class ImageUploads
     private readonly ImageRegistry registry;
     private readonly StoreSet stores;
     private readonly ImageAccess access;
+    private readonly QuotaLedger quotas;
     private readonly IntentSweeper sweeper;
     private readonly ImageOptions options;
     private readonly TimeProvider time;
@@ -34,11 +35,12 @@ public sealed class ImageUploads
     private readonly UploadPipeline pipeline;
 
     internal ImageUploads(
-        ImageRegistry registry, StoreSet stores, ImageAccess access, IntentSweeper sweeper, ImageOptions options, TimeProvider time, ILogger<ImageUploads> log)
+        ImageRegistry registry, StoreSet stores, ImageAccess access, QuotaLedger quotas, IntentSweeper sweeper, ImageOptions options, TimeProvider time, ILogger<ImageUploads> log)
     {
         this.registry = registry;
         this.stores = stores;
         this.access = access;
+        this.quotas = quotas;
         this.sweeper = sweeper;
         this.options = options;
         this.time = time;
@@ -62,7 +64,10 @@ public sealed class ImageUploads
         }
 
         var begun = time.GetTimestamp();
-        var (saving, intent, lease) = await registry.WriteAsync((tx, ct) => BeginAsync(tx, image.Id, storeId, ct), cancellationToken);
+        var quota = await quotas.OpenAsync(image.Owner, cancellationToken);
+        var (saving, intent, lease, reserved) = await registry.WriteAsync(
+            (tx, ct) => BeginAsync(tx, image.Id, storeId, quota, request.DeclaredSize, ct), cancellationToken);
+        using var hold = quota.Hold(UsageKind.StoredBytes, reserved, request.DeclaredSize, lease);
         StoredObject stored;
         await using (var held = new HeldLease(registry, lease, options.LeaseDuration, (tx, ct) => IsStillSavingAsync(tx, image.Id, ct), time))
         {
@@ -70,7 +75,7 @@ public sealed class ImageUploads
             try
             {
                 var write = new WriteRequest(new WriteAttempt(image.Id, intent.AttemptId), request.DeclaredSize, caller.ProjectId);
-                stored = await TransferAsync(driver, write, request, saving, lease, intent, ending.Token);
+                stored = await TransferAsync(driver, write, request, hold, saving, lease, intent, ending.Token);
             }
             catch (Exception failure)
             {
@@ -111,7 +116,8 @@ public sealed class ImageUploads
             : throw new ImageException(ImageError.Gone, $"Error in store configuration. Adding images to store '{store.Id}' is disabled.");
     }
 
-    private async Task<(Image Image, StoreIntent Intent, Lease Lease)> BeginAsync(RegistryTransaction tx, string imageId, string storeId, CancellationToken cancellationToken)
+    private async Task<(Image Image, StoreIntent Intent, Lease Lease, long Reserved)> BeginAsync(
+        RegistryTransaction tx, string imageId, string storeId, ProjectQuota quota, long? size, CancellationToken cancellationToken)
     {
         var image = await tx.FindImageAsync(imageId, cancellationToken) ?? throw ImageAccess.NoSuchImage(imageId);
         if (image.Status != ImageStatus.Queued)
@@ -129,19 +135,21 @@ public sealed class ImageUploads
 
         var lease = await tx.TakeLeaseAsync(LeaseNames.OfImage(imageId), options.LeaseDuration, ownToo: false, cancellationToken)
             ?? throw new ImageException(ImageError.Conflict, $"Another operation works on the data of image {imageId}.");
+        await quota.RequireAsync(tx, UsageKind.Transfers, 1, cancellationToken);
+        var reserved = await quota.ReserveAsync(tx, UsageKind.StoredBytes, size, lease, cancellationToken);
         var intent = new StoreIntent(
             Guid.NewGuid().ToString("N"), IntentKind.Write, imageId, storeId, Url: null, lease.Name, Registered: false, tx.Now);
         await tx.InsertIntentAsync(intent, cancellationToken);
         await tx.UpdateImageAsync(image with { Status = ImageStatus.Saving }, cancellationToken);
-        return (image, intent, lease);
+        return (image, intent, lease, reserved);
     }
 
     private async Task<StoredObject> TransferAsync(
-        IStorageDriver driver, WriteRequest write, UploadRequest request, Image image, Lease lease, StoreIntent intent, CancellationToken cancellationToken)
+        IStorageDriver driver, WriteRequest write, UploadRequest request, QuotaHold hold, Image image, Lease lease, StoreIntent intent, CancellationToken cancellationToken)
     {
         var opened = await driver.BeginWriteAsync(write, cancellationToken);
         await using var writer = opened.IsOk ? opened.Value : throw StoreRefusals.Of(opened.Outcome);
-        var data = await pipeline.RunAsync(request.Body, request.DeclaredSize, writer, cancellationToken);
+        var data = await pipeline.RunAsync(request.Body, request.DeclaredSize, writer, hold.EnsureAsync, cancellationToken);
         var virtualSize = Judge(image, data);
         var committed = await writer.CommitAsync(cancellationToken);
         var stored = committed.IsOk ? committed.Value : throw StoreRefusals.Of(committed.Outcome);

@@ -25,8 +25,15 @@ internal sealed record UploadedData(long Size, string Md5, string Sha512, Inspec
 internal sealed class UploadPipeline(ImageOptions options, TimeProvider time)
 {
     /// <summary>Reads a body to its end into a writer, without committing.</summary>
+    /// <param name="body">The bytes.</param>
+    /// <param name="declaredSize">How many, when it is known.</param>
+    /// <param name="writer">Takes them.</param>
+    /// <param name="reserve">Called with the number of bytes from the beginning before the last of them are written: throws when there is no
+    /// room for them. Null for none.</param>
+    /// <param name="cancellationToken">Ends the transfer.</param>
     /// <exception cref="ImageException">The body is too large, not as large as declared, or stalled, or the store refuses it.</exception>
-    public async Task<UploadedData> RunAsync(PipeReader body, long? declaredSize, IStoreWriter writer, CancellationToken cancellationToken)
+    public async Task<UploadedData> RunAsync(
+        PipeReader body, long? declaredSize, IStoreWriter writer, Func<long, CancellationToken, ValueTask>? reserve, CancellationToken cancellationToken)
     {
         var limit = Math.Min(declaredSize ?? options.SizeCap, options.SizeCap);
         var filling = ArrayPool<byte>.Shared.Rent(writer.PreferredWriteSize);
@@ -48,6 +55,11 @@ internal sealed class UploadPipeline(ImageOptions options, TimeProvider time)
                     throw size > options.SizeCap
                         ? new ImageException(ImageError.TooLarge, $"Image exceeds the maximum allowed size of {options.SizeCap} bytes.")
                         : WrongSize(declaredSize, "more");
+                }
+
+                if (reserve is not null)
+                {
+                    await reserve(size, cancellationToken);
                 }
 
                 await inFlight;

@@ -79,6 +79,15 @@ internal static class Words
         _ => throw Unknown(word),
     };
 
+    public static string Of(UsageKind kind) => kind switch
+    {
+        UsageKind.StoredBytes => "stored_bytes",
+        UsageKind.StagedBytes => "staged_bytes",
+        UsageKind.Images => "images",
+        UsageKind.Transfers => "transfers",
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such usage"),
+    };
+
     public static string Of(ChangeKind kind) => kind switch
     {
         ChangeKind.Created => "created",

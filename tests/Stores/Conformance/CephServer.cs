@@ -13,7 +13,7 @@ namespace GlanceGateway.Stores.Tests.Conformance;
 public sealed class CephServer : IAsyncDisposable
 {
     /// <summary>Pools that the user may write to.</summary>
-    public static readonly IReadOnlyList<string> Pools = ["images", "bare", "hosted"];
+    public static readonly IReadOnlyList<string> Pools = ["images", "bare", "hosted", "alone"];
 
     /// <summary>A pool that the user may not even read.</summary>
     public const string VolumePool = "volumes";

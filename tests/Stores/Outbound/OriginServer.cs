@@ -93,7 +93,10 @@ internal sealed class OriginServer : IAsyncDisposable
                 if (head.Length == 0)
                     return;
                 Requests.Enqueue(head.ToString());
-                await stream.WriteAsync(Encoding.Latin1.GetBytes(_answer(head.ToString())), _stop.Token);
+                var answer = _answer(head.ToString());
+                await stream.WriteAsync(Encoding.Latin1.GetBytes(answer), _stop.Token);
+                if (answer.Contains("Connection: close", StringComparison.Ordinal))
+                    return;
             }
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException or System.Security.Authentication.AuthenticationException)

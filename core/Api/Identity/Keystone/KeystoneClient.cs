@@ -19,10 +19,16 @@ internal sealed class KeystoneClient : IDisposable
     {
         (this.options, this.time, this.logger) = (options, time, logger);
         http = new KeystoneHttp(options);
-        var root = options.AuthUrl.AbsoluteUri.TrimEnd('/');
-        tokens = new Uri($"{root}{(root.EndsWith("/v3", StringComparison.Ordinal) ? "" : "/v3")}/auth/tokens?nocatalog");
-        session = new ServiceSession(http, tokens, options, time, logger);
+        tokens = new Uri($"{RootOf(options)}/auth/tokens?nocatalog");
+        session = new ServiceSession(http, tokens, options, options.Credential.Request(), time, logger);
         reach = new ReachState(options.AuthUrl, logger);
+    }
+
+    /// <summary>Where version 3 of the service begins, without a slash at its end.</summary>
+    public static string RootOf(KeystoneOptions options)
+    {
+        var root = options.AuthUrl.AbsoluteUri.TrimEnd('/');
+        return root.EndsWith("/v3", StringComparison.Ordinal) ? root : $"{root}/v3";
     }
 
     /// <summary>What a token stands for.</summary>

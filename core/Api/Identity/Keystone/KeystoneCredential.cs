@@ -12,6 +12,9 @@ public abstract class KeystoneCredential
 
     /// <summary>The body of the login.</summary>
     internal abstract LoginRequest Request();
+
+    /// <summary>The body of a login for the whole system; null when it cannot be used for that.</summary>
+    internal virtual LoginRequest? SystemRequest() => null;
 }
 
 /// <summary>A user with a password, in a project. Users and projects are named within their domains.</summary>
@@ -21,8 +24,12 @@ public sealed class PasswordCredential(string userName, string userDomain, strin
     public override string ToString() => $"user '{userName}' in project '{projectName}'";
 
     internal override LoginRequest Request() => new(new(
-        new(["password"], new(new(userName, password, new(null, userDomain))), null),
+        Identity(),
         new(new(projectName, new(null, projectDomain)))));
+
+    internal override LoginRequest SystemRequest() => new(new(Identity(), new(null, new TokenSystem(true))));
+
+    private LoginIdentity Identity() => new(["password"], new(new(userName, password, new(null, userDomain))), null);
 }
 
 /// <summary>An application credential: it names user and project by itself.</summary>

@@ -2,12 +2,15 @@ using System.Text.Json.Serialization;
 
 namespace GlanceGateway.Api;
 
-/// <summary>What is sent to and read from Keystone's <c>/v3/auth/tokens</c>; keys that the gateway does not use are left out.</summary>
+/// <summary>What is sent to and read from Keystone's <c>/v3/auth/tokens</c> and its unified limits; keys that the gateway does not use are left out.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(LoginRequest))]
 [JsonSerializable(typeof(TokenAnswer))]
+[JsonSerializable(typeof(ServiceList))]
+[JsonSerializable(typeof(RegisteredLimitList))]
+[JsonSerializable(typeof(LimitList))]
 internal sealed partial class KeystoneJson : JsonSerializerContext;
 
 internal sealed record LoginRequest(LoginAuth Auth);
@@ -22,7 +25,7 @@ internal sealed record LoginUser(string Name, string Password, KeystoneName Doma
 
 internal sealed record LoginApplicationCredential(string Id, string Secret);
 
-internal sealed record LoginScope(LoginProject Project);
+internal sealed record LoginScope(LoginProject? Project, TokenSystem? System = null);
 
 internal sealed record LoginProject(string Name, KeystoneName Domain);
 
@@ -44,3 +47,13 @@ internal sealed record TokenSystem(bool All);
 internal sealed record TokenApplicationCredential(IReadOnlyList<TokenAccessRule>? AccessRules);
 
 internal sealed record TokenAccessRule(string? Service, string? Method, string? Path);
+
+internal sealed record ServiceList(IReadOnlyList<KeystoneName>? Services);
+
+internal sealed record RegisteredLimitList(IReadOnlyList<RegisteredLimit>? RegisteredLimits);
+
+internal sealed record RegisteredLimit(string? ResourceName, string? RegionId, long DefaultLimit);
+
+internal sealed record LimitList(IReadOnlyList<ProjectLimit>? Limits);
+
+internal sealed record ProjectLimit(string? ResourceName, string? RegionId, string? ProjectId, long ResourceLimit);

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace GlanceGateway.Api;
 
 /// <summary>The gateway's own token: fetched when needed, replaced before it expires or when Keystone no longer accepts it.</summary>
-internal sealed class ServiceSession(KeystoneHttp http, Uri tokens, KeystoneOptions options, TimeProvider time, ILogger logger) : IDisposable
+internal sealed class ServiceSession(KeystoneHttp http, Uri tokens, KeystoneOptions options, LoginRequest request, TimeProvider time, ILogger logger) : IDisposable
 {
     /// <summary>Wrong credentials are not tried again at once: Keystone may lock an account after a few failures.</summary>
     private static readonly TimeSpan pauseAfterRefusal = TimeSpan.FromSeconds(10);
@@ -48,7 +48,7 @@ internal sealed class ServiceSession(KeystoneHttp http, Uri tokens, KeystoneOpti
     private async Task<Session> LogInAsync(CancellationToken cancellationToken)
     {
         // As bytes, so that the length is known: below uwsgi a chunked body arrives empty.
-        var login = JsonSerializer.SerializeToUtf8Bytes(options.Credential.Request(), KeystoneJson.Default.LoginRequest);
+        var login = JsonSerializer.SerializeToUtf8Bytes(request, KeystoneJson.Default.LoginRequest);
         using var response = await http.SendAsync(
             () => new HttpRequestMessage(HttpMethod.Post, tokens) { Content = new ByteArrayContent(login) { Headers = { ContentType = new("application/json") } } },
             cancellationToken);

@@ -39,12 +39,23 @@ internal sealed class InfoHandlers(ImageServices images)
         w.WriteEndObject();
     });
 
-    /// <summary><c>GET /v2/info/usage</c>. Limits kept by Keystone are not served, which the empty object says.</summary>
-    public static Task UsageAsync(ApiCall call) => call.WriteJsonAsync(200, w =>
+    /// <summary><c>GET /v2/info/usage</c>. Sizes are in MiB; a limit of -1 is none, as in Keystone. Without limits the object is empty.</summary>
+    public async Task UsageAsync(ApiCall call)
     {
-        w.WriteStartObject();
-        w.WriteStartObject("usage");
-        w.WriteEndObject();
-        w.WriteEndObject();
-    });
+        var usages = await images.Quotas.ListUsageAsync(call.Caller, call.Aborted);
+        await call.WriteJsonAsync(200, w =>
+        {
+            w.WriteStartObject();
+            w.WriteStartObject("usage");
+            foreach (var usage in usages)
+            {
+                w.WriteStartObject(usage.Name);
+                w.WriteNumber("usage", usage.Used);
+                w.WriteNumber("limit", usage.Limit ?? -1);
+                w.WriteEndObject();
+            }
+            w.WriteEndObject();
+            w.WriteEndObject();
+        });
+    }
 }

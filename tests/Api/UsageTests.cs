@@ -1,0 +1,25 @@
+using System.Net;
+using GlanceGateway.Images;
+
+namespace GlanceGateway.Api.Tests;
+
+public sealed class UsageTests
+{
+    [Fact]
+    public async Task Usage_is_shown_by_the_names_of_the_limits_and_what_does_not_fit_is_413()
+    {
+        await using var gateway = new Gateway { Limits = new ConfiguredLimits(new() { StoredBytes = 3L << 20, Images = 2 }, new Dictionary<string, ProjectLimits>()) };
+        await gateway.InitializeAsync();
+        await gateway.CreateActiveAsync(new byte[1 << 20]);
+        await gateway.CreateAsync("{}");
+        using (var third = await gateway.SendAsync(Persona.Owner, "POST", "/v2/images", "{}"))
+        {
+            Assert.Equal(HttpStatusCode.RequestEntityTooLarge, third.StatusCode);
+        }
+
+        using var usage = await gateway.SendAsync(Persona.Reader, "GET", "/v2/info/usage");
+        Assert.Equal(
+            """{"usage":{"image_size_total":{"usage":1,"limit":3},"image_stage_total":{"usage":0,"limit":-1},"image_count_total":{"usage":2,"limit":2},"image_count_uploading":{"usage":0,"limit":-1}}}""",
+            await usage.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+}
