@@ -43,3 +43,6 @@ public interface ILocalPaths
     /// <summary>Absolute paths of directories.</summary>
     IReadOnlyList<string> Paths { get; }
 }
+
+/// <summary>On an <see cref="IStorageDriver"/>: it only reads, whatever it is asked to do. The host does not ask it to write or delete.</summary>
+public interface IReadOnlyStore;

@@ -1,5 +1,6 @@
 using System.Text;
 using GlanceGateway.Api.V2;
+using GlanceGateway.Images;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
@@ -7,7 +8,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 namespace GlanceGateway.Api;
 
 /// <summary>The way of a request: health check, version, route, identity, handler. Discovery needs no identity.</summary>
-internal sealed class ApiPipeline(ApiOptions options, RequestFrame frame, ICallerSource callers, V2Routes v2)
+internal sealed class ApiPipeline(ApiOptions options, RequestFrame frame, ICallerSource callers, V2Routes v2, ImageServices images)
 {
     private readonly RouteTable routes = v2.Build();
 
@@ -24,7 +25,7 @@ internal sealed class ApiPipeline(ApiOptions options, RequestFrame frame, ICalle
         }
 
         var baseUrl = BaseUrl.Of(http, options);
-        var destination = VersionNegotiation.Find(path, http.Request.Headers.Accept, out var rest);
+        var destination = VersionNegotiation.Find(path, http.Request.Headers.Accept, images.Cache.IsConfigured, out var rest);
         if (destination == Destination.Choices && options.Identity == IdentityMode.None && path[0] == "projects")
         {
             // Without Keystone the openstack client looks for projects at the only endpoint it has. Refused it takes the id as given;
@@ -35,7 +36,7 @@ internal sealed class ApiPipeline(ApiOptions options, RequestFrame frame, ICalle
         if (destination != Destination.V2)
         {
             var status = destination == Destination.Versions ? StatusCodes.Status200OK : StatusCodes.Status300MultipleChoices;
-            await JsonAnswer.WriteAsync(http, status, w => VersionList.Write(w, baseUrl));
+            await JsonAnswer.WriteAsync(http, status, w => VersionList.Write(w, baseUrl, images.Cache.IsConfigured));
             return;
         }
 

@@ -31,7 +31,12 @@ public static class ImagesApi
         services.AddSingleton<TagHandlers>();
         services.AddSingleton<MemberHandlers>();
         services.AddSingleton<SchemaHandlers>();
+        services.AddSingleton<ImportHandlers>();
+        services.AddSingleton<TaskHandlers>();
         services.AddSingleton<InfoHandlers>();
+        services.AddSingleton<StoreHandlers>();
+        services.AddSingleton<LocationHandlers>();
+        services.AddSingleton<CacheHandlers>();
         services.AddSingleton<MetadefRoutes>();
         services.AddSingleton<V2Routes>();
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<RequestFrame>(s, Logger(s)));

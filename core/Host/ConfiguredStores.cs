@@ -65,8 +65,41 @@ public static class ConfiguredStores
         }
     }
 
-    /// <summary>The stores of a configuration as the set takes them.</summary>
-    public static IReadOnlyList<StoreDefinition> Define(GatewayConfiguration configuration) => [.. configuration.Stores.Select(Define)];
+    /// <summary>Starts the store in which data waits to be imported: the configured one, or a directory.</summary>
+    /// <param name="catalog">Where its driver comes from.</param>
+    /// <param name="configuration">Names the store.</param>
+    /// <param name="directory">Used when no store is configured for it.</param>
+    /// <param name="scratchRoot">Where it gets its scratch directory.</param>
+    /// <param name="loggers">For the store and its driver.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Cancels the start.</param>
+    /// <returns>A set of one store, which may have failed.</returns>
+    public static Task<StoreSet> OpenStagingAsync(
+        PluginCatalog catalog,
+        GatewayConfiguration configuration,
+        string directory,
+        string scratchRoot,
+        ILoggerFactory loggers,
+        TimeProvider time,
+        CancellationToken cancellationToken)
+    {
+        var definition = configuration.Stores.FirstOrDefault(store => store.Id == configuration.Import.StagingStore) is { } configured
+            ? Define(configured)
+            : new StoreDefinition
+            {
+                Id = "data",
+                Driver = "filesystem",
+                Options = new Dictionary<string, object?>(StringComparer.Ordinal) { ["directory"] = directory },
+            };
+
+        // No store's id begins like this, so nobody else has a scratch directory of this name.
+        var options = new StoreSetOptions { ScratchRoot = Path.Join(scratchRoot, "os_glance_staging"), Outbound = configuration.Outbound, AllowedPlugins = configuration.Plugins.Allow };
+        return StoreSet.OpenAsync(catalog, [definition], options, loggers, time, cancellationToken);
+    }
+
+    /// <summary>The stores of a configuration as the set of those that hold images takes them.</summary>
+    public static IReadOnlyList<StoreDefinition> Define(GatewayConfiguration configuration) =>
+        [.. configuration.Stores.Where(store => store.Id != configuration.Import.StagingStore).Select(Define)];
 
     // Asked about stores that come up while the mount is there; those of the start are checked before it is.
     private static string? ObjectionTo(GatewayConfiguration configuration, string path) =>
@@ -78,6 +111,7 @@ public static class ConfiguredStores
         Driver = store.Driver,
         IsDefault = store.IsDefault,
         Weight = store.Weight,
+        IsReadOnly = store.IsReadOnly,
         Description = store.Description,
         Options = store.Options.ToDictionary(option => option.Name, option => (object?)option.Value, StringComparer.Ordinal),
     };

@@ -38,8 +38,14 @@ public sealed class DataDirectory : IDisposable
     /// <summary>Images of the store that exists without configuration.</summary>
     public string DefaultStore => System.IO.Path.Join(Path, "images");
 
+    /// <summary>Data that waits to be imported, unless a store is configured for it.</summary>
+    public string Staging => System.IO.Path.Join(Path, "staging");
+
     /// <summary>Files that live no longer than a process.</summary>
     public string Scratch => System.IO.Path.Join(Path, "scratch");
+
+    /// <summary>Where the cache of a data directory is when it is configured without a place.</summary>
+    public static string CacheIn(string directory) => System.IO.Path.Join(directory, "cache");
 
     /// <summary>The SQLite registry of a data directory, whoever owns that.</summary>
     public static string RegistryFileIn(string directory) => System.IO.Path.Join(directory, "registry.sqlite");
@@ -51,7 +57,7 @@ public sealed class DataDirectory : IDisposable
         SafeFileHandle? file = null;
         try
         {
-            foreach (var directory in new[] { path, System.IO.Path.Join(path, "images"), System.IO.Path.Join(path, "scratch") })
+            foreach (var directory in new[] { path, System.IO.Path.Join(path, "images"), System.IO.Path.Join(path, "staging"), System.IO.Path.Join(path, "scratch") })
             {
                 Directory.CreateDirectory(directory, OwnerOnly);
             }

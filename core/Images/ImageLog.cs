@@ -27,6 +27,39 @@ internal static partial class ImageLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "Looking for unfinished work failed and is tried again: {Reason}")]
     public static partial void SweepRoundFailed(ILogger log, string reason);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: the location in store {Store} does not hold the data that it was said to hold, and is removed from the image.")]
+    public static partial void LocationRefused(ILogger log, string imageId, string store);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: its data in store {Store} could not be opened: {Reason}")]
     public static partial void LocationFailed(ILogger log, string imageId, string store, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Image {ImageId}: {Method} into {Stores} begins as task {TaskId}.")]
+    public static partial void ImportBegins(ILogger log, string imageId, string method, string stores, string taskId);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Image {ImageId}: {Bytes} bytes imported by task {TaskId} into {Stores}.")]
+    public static partial void Imported(ILogger log, string imageId, long bytes, string taskId, string stores);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: the copy into {Store} failed: {Reason}")]
+    public static partial void CopyFailed(ILogger log, string imageId, string store, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Taking up the unfinished task {TaskId} ({Type}) of image {ImageId}.")]
+    public static partial void TaskTakenUp(ILogger log, string type, string taskId, string imageId);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Task {TaskId} ({Type}) of image {ImageId} failed: {Reason}")]
+    public static partial void TaskFailed(ILogger log, string type, string taskId, string imageId, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Task {TaskId} ({Type}) of image {ImageId} is another gateway's now.")]
+    public static partial void TaskLost(ILogger log, string type, string taskId, string imageId);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: its data could not be fetched from {Origin}: {Reason}")]
+    public static partial void FetchFailed(ILogger log, string imageId, string origin, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: its data was not fetched into the cache: {Reason}")]
+    public static partial void CacheFailed(ILogger log, string imageId, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Image {ImageId} is gone, and from the cache as well.")]
+    public static partial void CacheEvicted(ILogger log, string imageId);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The cache does not hear of deleted images for now: {Reason}")]
+    public static partial void CacheFollowFailed(ILogger log, string reason);
 }

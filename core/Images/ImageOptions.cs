@@ -17,6 +17,18 @@ public sealed record ImageOptions
     /// <summary>Members per image; negative for no limit.</summary>
     public int MemberQuota { get; init; } = 128;
 
+    /// <summary>Locations per image that users may add; negative for no limit.</summary>
+    public int LocationQuota { get; init; } = 10;
+
+    /// <summary>Whether images tell where their data lies, as <c>direct_url</c>.</summary>
+    public bool ShowDirectUrl { get; init; }
+
+    /// <summary>Whether images show their locations, and owners may change them.</summary>
+    public bool ShowMultipleLocations { get; init; }
+
+    /// <summary>Whether the data at locations that are added is read for its hashes, and what is said of it proven.</summary>
+    public bool SecureHash { get; init; } = true;
+
     /// <summary>Disk formats an image may have.</summary>
     public IReadOnlyList<string> DiskFormats { get; init; } =
         ["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop"];

@@ -7,6 +7,9 @@ namespace GlanceGateway.Images;
 /// <summary>Every service of this project over one registry and one set of stores. Disposes neither.</summary>
 public sealed class ImageServices : IAsyncDisposable
 {
+    private readonly WebImport web;
+    private readonly LocationVerifier verifier;
+
     /// <summary>Puts the services together.</summary>
     /// <param name="registry">Not disposed.</param>
     /// <param name="stores">Not disposed.</param>
@@ -15,25 +18,57 @@ public sealed class ImageServices : IAsyncDisposable
     /// <param name="loggers">Where lines go.</param>
     /// <param name="policy">Who may do what; null for Glance's defaults.</param>
     /// <param name="limits">What projects may use; null for no limits.</param>
+    /// <param name="caches">Between stores and readers; null for none. Not disposed.</param>
+    /// <param name="import">How images are imported; null for the defaults.</param>
+    /// <param name="staging">A set of one store, where data waits to be imported; null for none, which leaves only copies between stores. Not disposed.</param>
     public ImageServices(
-        ImageRegistry registry, StoreSet stores, ImageOptions options, TimeProvider time, ILoggerFactory loggers, PolicyRules? policy = null,
-        ILimitSource? limits = null)
+        ImageRegistry registry,
+        StoreSet stores,
+        ImageOptions options,
+        TimeProvider time,
+        ILoggerFactory loggers,
+        PolicyRules? policy = null,
+        ILimitSource? limits = null,
+        ImageCaches? caches = null,
+        ImportOptions? import = null,
+        StoreSet? staging = null)
     {
         Options = options;
         Schema = new ImageSchema(options);
         policy ??= new PolicyRules();
+        import ??= new ImportOptions();
         var access = new ImageAccess(registry, policy);
         Quotas = new QuotaLedger(registry, limits ?? ConfiguredLimits.None);
-        Sweeper = new IntentSweeper(registry, stores, options, time, loggers.CreateLogger<IntentSweeper>());
         Protections = new PropertyProtections(policy);
-        Catalog = new ImageCatalog(
-            registry, policy, access, Quotas, new ImageValues(Schema, options), new ImageDeletion(registry, stores, options, time), Protections);
-        Members = new ImageMembers(registry, policy, access, options);
+        var stagingStore = new StagingStore(staging);
+        Sweeper = new IntentSweeper(registry, stores, stagingStore, options, time, loggers.CreateLogger<IntentSweeper>());
+        var area = new StagingArea(registry, stagingStore, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
         Uploads = new ImageUploads(registry, stores, access, Quotas, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
-        Downloads = new ImageDownloads(access, policy, stores, loggers.CreateLogger<ImageDownloads>());
+        Downloads = new ImageDownloads(access, policy, stores, caches ?? ImageCaches.None, loggers.CreateLogger<ImageDownloads>());
+        Staging = new ImageStaging(registry, access, Quotas, area, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
+
+        web = new WebImport(import.Outbound, options.StallTimeout, time, loggers.CreateLogger<ImageImports>());
+        var methods = MethodsOf(import, area.IsConfigured, web);
+        var importLog = loggers.CreateLogger<ImageImports>();
+        var copies = new StoreCopy(registry, stores, new ContentJudge(options, importLog), options, time);
+        var byName = methods.ToDictionary(method => method.Name, StringComparer.Ordinal);
+        var work = new ImportWork(registry, byName, Quotas, area, copies, Downloads, Sweeper, import, options, importLog);
+        Runner = new TaskRunner(registry, Sweeper, [work], import.ParallelImports, options, time, loggers.CreateLogger<TaskRunner>());
+        Imports = new ImageImports(registry, stores, access, Quotas, [.. methods.Select(method => method.Name)], byName, Runner, options);
+
+        var deletion = new ImageDeletion(registry, stores, area, Runner, options, time);
+        verifier = new LocationVerifier(registry, stores, options, time, loggers.CreateLogger<LocationVerifier>());
+        Sweeper.Verify = verifier.Start;
+        var opener = new LocationOpener(registry, stores, options);
+        Locations = new ImageLocations(registry, stores, policy, access, Quotas, opener, verifier, deletion, options);
+        var locationEdits = new LocationEdits(registry, policy, Quotas, opener, verifier, deletion, options);
+        Catalog = new ImageCatalog(registry, policy, access, Quotas, locationEdits, new ImageValues(Schema, options), deletion, Protections);
+        Members = new ImageMembers(registry, policy, access, options);
+        Tasks = new ImageTasks(registry, policy, access, Catalog, Imports);
         Metadefs = new MetadefCatalog(registry, policy);
-        Stores = new StoreListing(stores);
+        Stores = new StoreListing(stores, policy);
         Changes = new ImageChanges(registry, Catalog);
+        Cache = new ImageCache(caches?.Kept, policy, access, registry, Downloads, Changes, time, loggers.CreateLogger<ImageCache>());
     }
 
     /// <summary>Limits and formats.</summary>
@@ -54,6 +89,21 @@ public sealed class ImageServices : IAsyncDisposable
     /// <summary>Reading data.</summary>
     public ImageDownloads Downloads { get; }
 
+    /// <summary>Taking data that is to be imported later.</summary>
+    public ImageStaging Staging { get; }
+
+    /// <summary>Bringing data in by other ways than an upload.</summary>
+    public ImageImports Imports { get; }
+
+    /// <summary>The records of work that goes on after its request was answered.</summary>
+    public ImageTasks Tasks { get; }
+
+    /// <summary>Runs that work.</summary>
+    public TaskRunner Runner { get; }
+
+    /// <summary>Where data lies.</summary>
+    public ImageLocations Locations { get; }
+
     /// <summary>What projects use and may use.</summary>
     public QuotaLedger Quotas { get; }
 
@@ -69,9 +119,34 @@ public sealed class ImageServices : IAsyncDisposable
     /// <summary>What changed.</summary>
     public ImageChanges Changes { get; }
 
+    /// <summary>The cache of data, for its administrators.</summary>
+    public ImageCache Cache { get; }
+
     /// <summary>Cleans up behind what ended early.</summary>
     public IntentSweeper Sweeper { get; }
 
+    /// <summary>Cleans up behind this gateway's earlier life and takes its work up again, and does both from then on for gateways that die.</summary>
+    /// <param name="cancellationToken">Ends the first round, not those that follow.</param>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await Sweeper.StartAsync(cancellationToken);
+        await Runner.StartAsync(cancellationToken);
+    }
+
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => Sweeper.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Runner.DisposeAsync();
+        web.Dispose();
+        await Cache.DisposeAsync();
+        await Sweeper.DisposeAsync();
+        await verifier.DisposeAsync();
+    }
+
+    /// <summary>The import methods that are enabled and can work, in the order of the configuration.</summary>
+    private static List<IImportMethod> MethodsOf(ImportOptions options, bool canStage, WebImport web)
+    {
+        IImportMethod[] known = canStage ? [new StagedImport(), web, new CopyImport()] : [new CopyImport()];
+        return [.. options.Methods.Distinct(StringComparer.Ordinal).Select(name => Array.Find(known, method => method.Name == name)).OfType<IImportMethod>()];
+    }
 }

@@ -53,6 +53,16 @@ public static class WireNames
         _ => throw new ArgumentOutOfRangeException(nameof(status), status, "Not a member's status."),
     };
 
+    /// <summary>The word for a task's status.</summary>
+    public static string Of(WorkStatus status) => status switch
+    {
+        WorkStatus.Pending => "pending",
+        WorkStatus.Processing => "processing",
+        WorkStatus.Success => "success",
+        WorkStatus.Failure => "failure",
+        _ => throw new ArgumentOutOfRangeException(nameof(status), status, "Not a task's status."),
+    };
+
     /// <summary>The visibility of a word that the schema has checked.</summary>
     internal static ImageVisibility Visibility(string word) => word switch
     {

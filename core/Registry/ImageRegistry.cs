@@ -89,6 +89,30 @@ public sealed class ImageRegistry : IAsyncDisposable
         async (connection, token) =>
             await FollowReads.DeadIntentsAsync(connection, InstanceId, ownToo, await _engine.NowAsync(connection, token), token), cancellationToken);
 
+    /// <summary>A task by id; null when there is none or it has expired.</summary>
+    public Task<TaskRecord?> FindTaskAsync(string id, CancellationToken cancellationToken) => _engine.ReadAsync(
+        async (connection, token) => await TaskReads.FindAsync(connection, id, await _engine.NowAsync(connection, token), token), cancellationToken);
+
+    /// <summary>One page of tasks.</summary>
+    /// <exception cref="UnknownMarkerException">The marker is no task, or one that the viewer may not see.</exception>
+    public Task<IReadOnlyList<TaskRecord>> ListTasksAsync(TaskQuery query, CancellationToken cancellationToken) => _engine.ReadAsync(
+        async (connection, token) => await TaskReads.ListAsync(connection, query, await _engine.NowAsync(connection, token), token), cancellationToken);
+
+    /// <summary>The tasks of an image, oldest first.</summary>
+    public Task<IReadOnlyList<TaskRecord>> ListImageTasksAsync(string imageId, CancellationToken cancellationToken) => _engine.ReadAsync(
+        async (connection, token) => await TaskReads.OfImageAsync(connection, imageId, await _engine.NowAsync(connection, token), token), cancellationToken);
+
+    /// <summary>Tasks that have not ended and on which nobody works: their lease has expired or belongs to this instance's earlier life. Oldest first.</summary>
+    /// <param name="ownToo">True at start, before this process has taken any lease.</param>
+    /// <param name="cancellationToken">Ends the query.</param>
+    public Task<IReadOnlyList<TaskRecord>> ListDeadTasksAsync(bool ownToo, CancellationToken cancellationToken) => _engine.ReadAsync(
+        async (connection, token) =>
+            await TaskReads.DeadAsync(connection, InstanceId, ownToo, await _engine.NowAsync(connection, token), token), cancellationToken);
+
+    /// <summary>The staged data of an image; null for none.</summary>
+    public Task<StagedData?> FindStagedAsync(string imageId, CancellationToken cancellationToken) =>
+        _engine.ReadAsync((connection, token) => TaskReads.StagedAsync(connection, imageId, token), cancellationToken);
+
     /// <summary>What a project uses, with what work under live leases has reserved: bytes or a number.</summary>
     public Task<long> SumUsageAsync(string project, UsageKind kind, CancellationToken cancellationToken) => _engine.ReadAsync(
         async (connection, token) => await UsageReads.SumAsync(connection, project, kind, await _engine.NowAsync(connection, token), token), cancellationToken);

@@ -25,6 +25,9 @@ public enum IntentKind
 
     /// <summary>The object at <see cref="StoreIntent.Url"/> is being deleted, and the image with it.</summary>
     Delete,
+
+    /// <summary>The object at <see cref="StoreIntent.Url"/>, a location of the image, is being read for its hashes.</summary>
+    Verify,
 }
 
 /// <summary>

@@ -70,6 +70,30 @@ public abstract class RegistryTransaction
     /// <summary>Removes an intent; nothing happens when it is gone.</summary>
     public abstract Task RemoveIntentAsync(string attemptId, CancellationToken cancellationToken);
 
+    /// <summary>The intents of the work under a lease, oldest first.</summary>
+    public abstract Task<IReadOnlyList<StoreIntent>> ListIntentsAsync(string leaseName, CancellationToken cancellationToken);
+
+    /// <summary>Records a task; its times are set here.</summary>
+    public abstract Task<TaskRecord> InsertTaskAsync(TaskRecord task, CancellationToken cancellationToken);
+
+    /// <summary>A task; null when there is none or it has expired.</summary>
+    public abstract Task<TaskRecord?> FindTaskAsync(string id, CancellationToken cancellationToken);
+
+    /// <summary>Saves status, result, message, attempts and expiry of a task.</summary>
+    public abstract Task<TaskRecord> UpdateTaskAsync(TaskRecord task, CancellationToken cancellationToken);
+
+    /// <summary>Removes the tasks that have expired and returns how many.</summary>
+    public abstract Task<int> RemoveExpiredTasksAsync(CancellationToken cancellationToken);
+
+    /// <summary>The staged data of an image; null for none.</summary>
+    public abstract Task<StagedData?> FindStagedAsync(string imageId, CancellationToken cancellationToken);
+
+    /// <summary>Records the staged data of an image that has none.</summary>
+    public abstract Task InsertStagedAsync(StagedData staged, CancellationToken cancellationToken);
+
+    /// <summary>Forgets the staged data of an image; nothing happens when there is none.</summary>
+    public abstract Task RemoveStagedAsync(string imageId, CancellationToken cancellationToken);
+
     /// <summary>What a project uses, with what work under live leases has reserved: bytes or a number.</summary>
     public abstract Task<long> SumUsageAsync(string project, UsageKind kind, CancellationToken cancellationToken);
 

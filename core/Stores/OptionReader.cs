@@ -45,6 +45,16 @@ internal static partial class OptionReader
         return mistakes.Count == 0 ? new DriverOptions(values) : throw Wrong(string.Join(" ", mistakes));
     }
 
+    /// <summary>The values of options that are no secrets, of a configuration that was read before.</summary>
+    public static IReadOnlyDictionary<string, object> Tellable(IReadOnlyList<OptionDescriptor> described, IReadOnlyDictionary<string, object?> configured)
+    {
+        var values = Read(described, configured);
+        return described.Where(descriptor => !descriptor.Secret)
+            .Select(descriptor => (descriptor.Name, Value: values.TryGet<object>(descriptor.Name, out var value) ? value : null))
+            .Where(entry => entry.Value is not null)
+            .ToDictionary(entry => entry.Name, entry => entry.Value!, StringComparer.Ordinal);
+    }
+
     private static string Unknown(string name, Dictionary<string, OptionDescriptor>.KeyCollection known)
     {
         var meant = NearestName.Of(name, known) is { } nearest ? $" Did you mean '{nearest}'?" : "";

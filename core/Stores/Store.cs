@@ -25,6 +25,8 @@ public sealed class Store
         DriverName = definition.Driver;
         Description = definition.Description;
         Weight = definition.Weight;
+        IsReadOnly = definition.IsReadOnly || driver?.IsReadOnly == true;
+        Settings = driver is null || plugin is null ? new Dictionary<string, object>() : OptionReader.Tellable(plugin.Factory.Options, definition.Options);
         IsDefault = isDefault;
         Schemes = plugin?.Schemes ?? schemes ?? [];
         Plugin = plugin?.Identity;
@@ -43,6 +45,12 @@ public sealed class Store
 
     /// <summary>Greater is read first.</summary>
     public int Weight { get; }
+
+    /// <summary>Whether nothing is written to it or deleted from it: the operator says so, or its driver cannot.</summary>
+    public bool IsReadOnly { get; }
+
+    /// <summary>The driver's options as they are in force, by name, those that hold secrets left out; empty while it does not serve.</summary>
+    public IReadOnlyDictionary<string, object> Settings { get; }
 
     /// <summary>Whether it takes what is sent to no store in particular; true for exactly one store of a set.</summary>
     public bool IsDefault { get; }

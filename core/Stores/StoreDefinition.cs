@@ -15,6 +15,9 @@ public sealed record StoreDefinition
     /// <summary>Among the locations of an image, those in stores of greater weight are read first.</summary>
     public int Weight { get; init; }
 
+    /// <summary>Whether nothing is written to it or deleted from it: what lies there is somebody else's.</summary>
+    public bool IsReadOnly { get; init; }
+
     /// <summary>Text for users, or null.</summary>
     public string? Description { get; init; }
 

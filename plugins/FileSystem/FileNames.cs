@@ -45,8 +45,8 @@ internal static class FileNames
     /// <summary>The file name in a location, which must be one name directly in the directory.</summary>
     /// <remarks>Older deployments hold images under names that are not UUIDs, so any plain name is good; a leading dot is not, because
     /// unfinished files and <c>..</c> begin with one.</remarks>
-    /// <exception cref="StoreException"><see cref="StoreError.InvalidLocation"/> for anything else.</exception>
-    public static string NameIn(string directory, string location)
+    /// <returns>Null for anything else.</returns>
+    public static string? NameIn(string directory, string location)
     {
         foreach (var scheme in (ReadOnlySpan<string>)["file://", "filesystem://"])
         {
@@ -56,12 +56,10 @@ internal static class FileNames
             var name = path.StartsWith(directory, StringComparison.Ordinal) && path.Length > directory.Length + 1 && path[directory.Length] == '/'
                 ? path[(directory.Length + 1)..]
                 : default;
-            if (name.Length is > 0 and <= 255 && name[0] != '.' && !name.Contains('/') && !ContainsControl(name))
-                return name.ToString();
-            break;
+            return name.Length is > 0 and <= 255 && name[0] != '.' && !name.Contains('/') && !ContainsControl(name) ? name.ToString() : null;
         }
 
-        throw new StoreException(StoreError.InvalidLocation, $"The location is not file://{directory}/<name>.", location);
+        return null;
     }
 
     /// <summary>Whether the text holds a control character, NUL among them.</summary>

@@ -4,13 +4,13 @@ using Microsoft.Win32.SafeHandles;
 namespace GlanceGateway.Plugins.FileSystem;
 
 /// <summary>An open image file. The descriptor outlives the name: a deleted image can still be read to its end.</summary>
-internal class FileSource(SafeFileHandle file, FileStatus opened) : IByteSource, IExtentMap
+internal class FileSource(SafeFileHandle file, FileStatus opened, int requestSize) : IByteSource, IExtentMap
 {
     public long? Length => opened.Size;
 
     public string Validator { get; } = $"{opened.Inode:x}-{opened.ModifiedSeconds:x}.{opened.ModifiedNanoseconds:x}-{opened.Size:x}";
 
-    public ByteSourceHints Hints { get; } = new(BestRequestSize: 1024 * 1024, Parallelism: 4, Ranges: true);
+    public ByteSourceHints Hints { get; } = new(BestRequestSize: requestSize, Parallelism: 4, Ranges: true);
 
     protected SafeFileHandle File => file;
 

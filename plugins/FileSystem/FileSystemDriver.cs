@@ -5,7 +5,11 @@ using Microsoft.Win32.SafeHandles;
 namespace GlanceGateway.Plugins.FileSystem;
 
 /// <summary>
-/// One file per image in one directory.
+/// One file per image in one of the store's directories.
+/// <para>
+/// A new image goes to the directory of the highest priority that has room for its declared size; of equals to the one with most free space,
+/// asked anew each time. One that refuses to take a file is passed over.
+/// </para>
 /// <para>
 /// An attempt writes <c>.glance-&lt;image id&gt;-&lt;attempt id&gt;.part</c>. Commit makes the bytes durable and then gives the same file its second
 /// name, the image id, by link(2), which fails when the name is taken. The part name stays until the attempt is settled. Two names of one
@@ -13,184 +17,165 @@ namespace GlanceGateway.Plugins.FileSystem;
 /// </para>
 /// <list type="bullet">
 /// <item>an image's name never appears before its bytes are on disk, and never replaces another;</item>
+/// <item>an image's name is in one directory only: a commit looks for it in the others before and after it makes its own, and steps back when
+/// it is there. Two at once may both step back; none is lost, because neither was acknowledged;</item>
 /// <item>when an attempt is discarded its object's name goes first and its part name last: a crash between leaves a part that is listed;</item>
 /// <item>the object's name is removed for an attempt only while it is the same inode as the attempt's part.</item>
 /// </list>
-/// All names are resolved against the directory's descriptor, one component, never through a symbolic link: no location reaches outside.
 /// </summary>
-internal sealed class FileSystemDriver(string path, SafeFileHandle directory, bool isLocal) : IStorageDriver, IStoreCapacity, ILocalPaths
+internal sealed class FileSystemDriver(IReadOnlyList<ImageDirectory> directories, FileSystemSettings settings) : IStorageDriver, IStoreCapacity, ILocalPaths
 {
-    public IReadOnlyList<string> Paths { get; } = [path];
+    public IReadOnlyList<string> Paths { get; } = [.. directories.Select(directory => directory.Path)];
 
     // Every call below runs in the thread pool: a system call on a dead NFS server does not return, and the host must be able to stop waiting.
     public async ValueTask<StoreResult<IStoreWriter>> BeginWriteAsync(WriteRequest request, CancellationToken cancellationToken)
     {
-        var part = FileNames.PartOf(request.Attempt);
-        return await Task.Run(() => BeginWrite(request, part), cancellationToken);
+        FileNames.PartOf(request.Attempt);
+        return await Task.Run(() => BeginWrite(request), cancellationToken);
     }
 
     public async ValueTask<StoreResult<IByteSource>> OpenAsync(string location, CancellationToken cancellationToken)
     {
-        var name = FileNames.NameIn(path, location);
-        return await Task.Run(() => Open(name, location), cancellationToken);
+        var (directory, name) = Find(location);
+        return await Task.Run(() => directory.OpenImage(name, location), cancellationToken);
     }
 
     public async ValueTask<StoreOutcome> DeleteAsync(string location, CancellationToken cancellationToken)
     {
-        var name = FileNames.NameIn(path, location);
-        return await Task.Run(() => Delete(name, location), cancellationToken);
+        var (directory, name) = Find(location);
+        return await Task.Run(() => directory.Delete(name, location), cancellationToken);
     }
 
     public async IAsyncEnumerable<Residue> ListResidueAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var names = await Task.Run(
-            () => Directory.EnumerateFiles(path, ".glance-*", new EnumerationOptions { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false })
-                .Select(file => Path.GetFileName(file)).ToList(),
-            cancellationToken);
-        foreach (var name in names)
+        // What can be listed comes first; the directory that cannot be opened ends the list, so that nobody takes it for complete.
+        foreach (var directory in await Task.Run(() => directories.OrderByDescending(directory => directory.TryOpen()).ToList(), cancellationToken))
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            if (!FileNames.TryParsePart(name, out var attempt) || Linux.Stat(directory, name, out var status) != 0 || !status.IsRegular)
-                continue;
-            var modified = DateTimeOffset.FromUnixTimeSeconds(status.ModifiedSeconds).AddTicks(status.ModifiedNanoseconds / 100);
-            yield return new Residue(attempt, $"{path}/{name}", status.Occupied, modified);
+            foreach (var part in await Task.Run(directory.ListParts, cancellationToken))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                yield return part;
+            }
         }
     }
 
     public async ValueTask SettleAsync(WriteAttempt attempt, bool keepCommitted, CancellationToken cancellationToken)
     {
-        var part = FileNames.PartOf(attempt);
-        await Task.Run(() => Forget(attempt, part, keepCommitted), cancellationToken);
+        FileNames.PartOf(attempt);
+        await Task.Run(() => Settle(attempt, keepCommitted), cancellationToken);
     }
 
     public async ValueTask<StoreCapacity> GetCapacityAsync(CancellationToken cancellationToken) =>
-        await Task.Run(
-            () =>
-            {
-                var drive = new DriveInfo(path);
-                return new StoreCapacity(drive.TotalSize, drive.AvailableFreeSpace);
-            },
-            cancellationToken);
+        await Task.Run(Measure, cancellationToken);
 
     public ValueTask DisposeAsync()
     {
-        directory.Dispose();
+        foreach (var directory in directories)
+            directory.Dispose();
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Gives the attempt's file the image's name and makes that durable. Repeatable.</summary>
-    internal StoreResult<StoredObject> Publish(WriteAttempt attempt, SafeFileHandle file, long size)
+    /// <summary>Gives the attempt's file the image's name and makes that durable. Repeatable until it has succeeded.</summary>
+    internal StoreResult<StoredObject> Publish(ImageDirectory directory, WriteAttempt attempt, SafeFileHandle file, long size)
     {
-        var error = Linux.Link(directory, FileNames.PartOf(attempt), attempt.ImageId);
-        if (error == Linux.EEXIST)
-        {
-            // Our own link of an earlier try, or of a call whose answer was lost on the way from an NFS server, is a success.
-            if (!IsNameOf(attempt.ImageId, file))
-                return StoreOutcome.Duplicate;
-        }
-        else if (error != 0)
-        {
-            return Linux.OutcomeOf(error) is (StoreOutcome.Full or StoreOutcome.Denied) and var outcome
-                ? new StoreResult<StoredObject>(outcome, null, Linux.Fault(error, "link").Message)
-                : throw Linux.Fault(error, "The image could not be given its name", attempt.ImageId);
-        }
-
-        SyncDirectory();
-        return new StoredObject(FileNames.LocationOf(path, attempt.ImageId), size, new Dictionary<string, string>());
-    }
-
-    /// <summary>Removes the attempt's part file and, unless it is to be kept, the object that is the same file.</summary>
-    internal void Forget(WriteAttempt attempt, string part, bool keepCommitted)
-    {
-        var error = Linux.Stat(directory, part, out var status);
-        if (error == Linux.ENOENT)
-            return;
-        if (error != 0)
-            throw Linux.Fault(error, $"'{part}' could not be examined", attempt.ImageId);
-
-        if (!keepCommitted && Linux.Stat(directory, attempt.ImageId, out var named) == 0 && named.IsSameFile(status))
-        {
-            Remove(attempt.ImageId);
-
-            // Before the proof goes, the removal that it justified must be durable.
-            SyncDirectory();
-        }
-
-        Remove(part);
-        SyncDirectory();
-
-        void Remove(string name)
-        {
-            var failed = Linux.Unlink(directory, name);
-            if (failed is not (0 or Linux.ENOENT))
-                throw Linux.Fault(failed, $"'{name}' could not be removed", attempt.ImageId);
-        }
-    }
-
-    private StoreResult<IStoreWriter> BeginWrite(WriteRequest request, string part)
-    {
-        var attempt = request.Attempt;
-        if (Linux.Stat(directory, attempt.ImageId, out _) == 0)
+        if (IsElsewhere(directory, attempt.ImageId))
             return StoreOutcome.Duplicate;
-        if (request.DeclaredSize is { } declared && declared > new DriveInfo(path).AvailableFreeSpace)
-            return StoreOutcome.Full;
-
-        var error = Linux.CreateNew(directory, part, out var file);
-        if (error == 0)
-            return new FileWriter(this, attempt, part, file);
-        return Linux.OutcomeOf(error) is (StoreOutcome.Full or StoreOutcome.Denied) and var outcome
-            ? new StoreResult<IStoreWriter>(outcome, null, Linux.Fault(error, "create").Message)
-            : throw Linux.Fault(error, $"'{part}' could not be created", attempt.ImageId);
-    }
-
-    private StoreResult<IByteSource> Open(string name, string location)
-    {
-        var error = Linux.OpenForReading(directory, name, out var file);
-        if (error == Linux.ELOOP)
-            throw NotPlain(location);
-        if (error != 0)
+        var (outcome, detail) = directory.Name(attempt, file);
+        if (outcome != StoreOutcome.Ok)
+            return new StoreResult<StoredObject>(outcome, null, detail);
+        if (IsElsewhere(directory, attempt.ImageId))
         {
-            return Linux.OutcomeOf(error) is (StoreOutcome.Absent or StoreOutcome.Denied) and var outcome
-                ? new StoreResult<IByteSource>(outcome, null, Linux.Fault(error, "open").Message)
-                : throw Linux.Fault(error, "The image could not be opened", location);
+            directory.Unname(attempt, file);
+            return StoreOutcome.Duplicate;
         }
 
-        error = Linux.Stat(file, out var status);
-        if (error == 0 && status.IsRegular)
-            return isLocal ? new LocalFileSource(file, status) : new FileSource(file, status);
-        file.Dispose();
-        throw error == 0 ? NotPlain(location) : Linux.Fault(error, "The image could not be examined", location);
+        directory.Sync();
+        return new StoredObject(
+            FileNames.LocationOf(directory.Path, attempt.ImageId), size, settings.MountPoints.Of($"{directory.Path}/{attempt.ImageId}"));
     }
 
-    private StoreOutcome Delete(string name, string location)
+    private bool IsElsewhere(ImageDirectory directory, string imageId) => directories.Any(other => other != directory && other.Holds(imageId));
+
+    private StoreResult<IStoreWriter> BeginWrite(WriteRequest request)
     {
-        var error = Linux.Stat(directory, name, out var status);
-        if (error == 0 && !status.IsRegular)
-            throw NotPlain(location);
-        if (error == 0)
-            error = Linux.Unlink(directory, name);
-        if (error != 0)
+        if (directories.Any(directory => directory.Holds(request.Attempt.ImageId)))
+            return StoreOutcome.Duplicate;
+
+        var refusals = new List<(StoreOutcome Outcome, string Detail)>();
+        var unusable = 0;
+        foreach (var (directory, room) in directories.Select(directory => (directory, Room: directory.Measure()))
+            .OrderByDescending(each => each.directory.Priority).ThenByDescending(each => each.Room?.Free))
         {
-            return Linux.OutcomeOf(error) is (StoreOutcome.Absent or StoreOutcome.Denied) and var outcome
-                ? outcome
-                : throw Linux.Fault(error, "The image could not be removed", location);
+            if (room is not { } known)
+            {
+                unusable++;
+                continue;
+            }
+
+            // Without a declared size any room will do, as upstream has it.
+            var needed = request.DeclaredSize ?? 1;
+            if (known.Free < needed)
+            {
+                refusals.Add((StoreOutcome.Full, $"'{directory.Path}' has {known.Free} bytes free of the {needed} needed."));
+                continue;
+            }
+
+            var error = directory.CreatePart(request.Attempt, out var file);
+            if (error == 0)
+                return new FileWriter(this, directory, request.Attempt, file, settings);
+            if (Linux.OutcomeOf(error) is not ((StoreOutcome.Full or StoreOutcome.Denied) and var outcome))
+                throw Linux.Fault(error, $"'{FileNames.PartOf(request.Attempt)}' could not be created in '{directory.Path}'", request.Attempt.ImageId);
+            refusals.Add((outcome, $"'{directory.Path}': {Linux.Fault(error, "create").Message}"));
         }
 
-        SyncDirectory();
-        return StoreOutcome.Ok;
+        if (refusals.Count == 0)
+            throw new StoreException(StoreError.Unavailable, $"None of the {unusable} directories can be used; see the log of the store's start.");
+        var answer = refusals.Exists(refusal => refusal.Outcome == StoreOutcome.Full) ? StoreOutcome.Full : StoreOutcome.Denied;
+        return new StoreResult<IStoreWriter>(answer, null, string.Join(" ", refusals.Select(refusal => refusal.Detail)));
     }
 
-    private bool IsNameOf(string name, SafeFileHandle file) =>
-        Linux.Stat(directory, name, out var named) == 0 && Linux.Stat(file, out var own) == 0 && named.IsSameFile(own);
-
-    private void SyncDirectory()
+    private void Settle(WriteAttempt attempt, bool keepCommitted)
     {
-        // EINVAL: the filesystem has no fsync of directories (some FUSE ones), and nothing more can be done.
-        var error = Linux.Sync(directory);
-        if (error is not (0 or Linux.EINVAL))
-            throw Linux.Fault(error, $"'{path}' could not be synchronised");
+        // An attempt has its part in one directory. It may be in one that is gone for now: then nobody may take it for settled.
+        StoreException? fault = null;
+        foreach (var directory in directories)
+        {
+            if (!directory.TryOpen())
+                fault = new StoreException(StoreError.Unavailable, $"'{directory.Path}' may hold traces of the attempt and cannot be opened.", attempt.ImageId);
+            else if (directory.Forget(attempt, keepCommitted))
+                return;
+        }
+
+        if (fault is not null)
+            throw fault;
     }
 
-    private static StoreException NotPlain(string location) =>
-        new(StoreError.InvalidLocation, "The location names a link, directory or device; an image is a regular file.", location);
+    private StoreCapacity Measure()
+    {
+        // Several directories on one filesystem share its room.
+        var rooms = new Dictionary<ulong, (long Total, long Free)>();
+        foreach (var directory in directories)
+        {
+            if (directory.Measure() is not { } room)
+                continue;
+            var free = Linux.CheckWritable(directory.Handle) == 0 ? room.Free : 0;
+            rooms[room.Device] = (room.Total, Math.Max(free, rooms.GetValueOrDefault(room.Device).Free));
+        }
+
+        return rooms.Count > 0
+            ? new StoreCapacity(rooms.Values.Sum(room => room.Total), rooms.Values.Sum(room => room.Free))
+            : throw new StoreException(StoreError.Unavailable, "No directory of the store can be asked for its room.");
+    }
+
+    private (ImageDirectory Directory, string Name) Find(string location)
+    {
+        foreach (var directory in directories)
+        {
+            if (FileNames.NameIn(directory.Path, location) is { } name)
+                return (directory, name);
+        }
+
+        throw new StoreException(
+            StoreError.InvalidLocation, $"The location is not {string.Join(" or ", directories.Select(directory => $"file://{directory.Path}/<name>"))}.", location);
+    }
 }

@@ -1,94 +1,67 @@
 using GlanceGateway.Abstractions;
-using Microsoft.Win32.SafeHandles;
 
 namespace GlanceGateway.Plugins.FileSystem;
 
-/// <summary>Opens a directory as a store, and refuses one in which a commit could not keep its promises.</summary>
+/// <summary>Opens directories as a store, and refuses any in which a commit could not keep its promises.</summary>
 public sealed class FileSystemDriverFactory : IStorageDriverFactory
 {
     /// <inheritdoc/>
-    public IReadOnlyList<OptionDescriptor> Options { get; } =
-    [
-        new("directory", OptionType.Path, "The directory that holds the images, one file each; made with mode 0750 when it is missing.", Required: true),
-    ];
+    public IReadOnlyList<OptionDescriptor> Options => FileSystemSettings.Options;
 
     /// <inheritdoc/>
     public async ValueTask<IStorageDriver> CreateAsync(DriverOptions options, IStoreContext context, CancellationToken cancellationToken)
     {
-        var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.Get<string>("directory")));
-
         // In a thread of its own: a directory on a dead network server blocks, and the start of the other stores must not wait for it.
-        return await Task.Run<IStorageDriver>(() => Open(path, context), cancellationToken);
+        return await Task.Run<IStorageDriver>(() => Open(FileSystemSettings.Read(options), context), cancellationToken);
     }
 
-    private static FileSystemDriver Open(string path, IStoreContext context)
+    private static FileSystemDriver Open(FileSystemSettings settings, IStoreContext context)
     {
-        if (path == "/")
-            throw Misconfigured("directory cannot be the root of the filesystem; name a directory of its own.");
-        if (path.AsSpan().ContainsAny('?', '#') || FileNames.ContainsControl(path))
-            throw Misconfigured($"directory '{path}' holds ?, # or a control character, which a location cannot carry; choose another path.");
-
+        var directories = settings.Directories.Select(each => new ImageDirectory(each.Path, each.Priority, settings, context.Time)).ToList();
         try
         {
-            Directory.CreateDirectory(
-                path,
-                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw Misconfigured($"directory '{path}' cannot be made: {exception.Message} Make it and give it to the service user.");
-        }
-
-        var error = Linux.OpenDirectory(path, out var directory);
-        if (error != 0)
-            throw Misconfigured($"directory '{path}' cannot be opened: {Linux.Fault(error, "open").Message} Give it to the service user.");
-
-        try
-        {
-            Probe(directory, path);
-            var kind = KindOf(path);
-            if (!kind.IsLocal)
-                context.Log(StoreLogLevel.Information, $"'{path}' is on {kind.Format}: images are read through the process, not handed out as local files.");
-            return new FileSystemDriver(path, directory, kind.IsLocal);
+            // A directory that is gone does not take the images of the others with it; without any, the store does not start.
+            if (directories.TrueForAll(directory => !directory.TryOpen()))
+                directories[0].Open();
+            var known = new Dictionary<(ulong Device, ulong Inode), string>();
+            foreach (var directory in directories)
+                Examine(directory, settings, context, known);
+            return new FileSystemDriver(directories, settings);
         }
         catch
         {
-            directory.Dispose();
+            directories.ForEach(directory => directory.Dispose());
             throw;
         }
     }
 
-    // A commit is a second hard link, because link(2) is the one call that makes a name and never replaces one. Whether the filesystem has it,
-    // and whether we may write, is found out now and not at the end of the first upload of many gigabytes.
-    private static void Probe(SafeFileHandle directory, string path)
+    private static void Examine(ImageDirectory directory, FileSystemSettings settings, IStoreContext context, Dictionary<(ulong Device, ulong Inode), string> known)
     {
-        var name = $".glance-probe-{Guid.NewGuid():N}";
-        var error = Linux.CreateNew(directory, name, out var file);
-        if (error != 0)
+        try
         {
-            throw Misconfigured(
-                $"directory '{path}' is not writable: {Linux.Fault(error, "create").Message} Give it to the service user and mount it read-write.");
+            directory.Open();
+        }
+        catch (StoreException problem)
+        {
+            context.Log(StoreLogLevel.Error, $"{problem.Message} Until then its images cannot be read, and new ones go to the other directories.");
+            return;
         }
 
-        file.Dispose();
-        var twin = name + "-twin";
-        error = Linux.Link(directory, name, twin);
-        Linux.Unlink(directory, twin);
-        Linux.Unlink(directory, name);
-        if (error != 0)
+        if (Linux.Stat(directory.Handle, out var status) == 0 && !known.TryAdd((status.Device, status.Inode), directory.Path))
         {
-            throw Misconfigured(
-                $"the filesystem of directory '{path}' has no hard links ({Linux.Fault(error, "link").Message}), so an image could not be committed "
-                + "without the risk of replacing another. Use ext4, XFS, Btrfs, ZFS or NFS instead of FAT, exFAT or SMB.");
+            throw new StoreException(
+                StoreError.Misconfigured, $"directories: '{directory.Path}' is the same directory as '{known[(status.Device, status.Inode)]}'; keep one.");
+        }
+
+        if (directory.Probe() is { } refusal)
+            context.Log(StoreLogLevel.Warning, $"directory '{directory.Path}' takes no new images: {refusal}. Those in it are served.");
+        if (settings.FileMode is { } mode && !directory.OpenToReaders(mode))
+            context.Log(StoreLogLevel.Warning, $"directory '{directory.Path}' may not be opened to those who may read the images; give them its search permission.");
+        if (settings.LocalFiles is null && directory.Kind is { IsLocal: false } kind)
+        {
+            context.Log(
+                StoreLogLevel.Information,
+                $"'{directory.Path}' is on {kind.Name}: images are read through the process, not handed out as local files. 'local_files: always' hands them out.");
         }
     }
-
-    private static (bool IsLocal, string Format) KindOf(string path)
-    {
-        var drive = new DriveInfo(path);
-        var isLocal = drive.DriveType is DriveType.Fixed or DriveType.Ram && !drive.DriveFormat.StartsWith("fuse", StringComparison.Ordinal);
-        return (isLocal, drive.DriveFormat);
-    }
-
-    private static StoreException Misconfigured(string message) => new(StoreError.Misconfigured, message);
 }

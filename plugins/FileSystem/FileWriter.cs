@@ -4,8 +4,10 @@ using Microsoft.Win32.SafeHandles;
 namespace GlanceGateway.Plugins.FileSystem;
 
 /// <summary>One attempt: appends to its part file, without a buffer between the host's and the page cache.</summary>
-internal sealed class FileWriter(FileSystemDriver driver, WriteAttempt attempt, string part, SafeFileHandle file) : IStoreWriter
+internal sealed class FileWriter(FileSystemDriver driver, ImageDirectory directory, WriteAttempt attempt, SafeFileHandle file, FileSystemSettings settings) : IStoreWriter
 {
+    private static readonly byte[] zeros = new byte[256 * 1024];
+
     private long length;
     private bool endsInHole;
     private bool bytesAreDurable;
@@ -13,7 +15,7 @@ internal sealed class FileWriter(FileSystemDriver driver, WriteAttempt attempt, 
     private StoreResult<StoredObject>? committed;
     private StoreException? syncFault;
 
-    public int PreferredWriteSize => 1024 * 1024;
+    public int PreferredWriteSize => settings.RequestSize;
 
     public async ValueTask<StoreOutcome> WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
@@ -31,14 +33,21 @@ internal sealed class FileWriter(FileSystemDriver driver, WriteAttempt attempt, 
         return StoreOutcome.Ok;
     }
 
-    public ValueTask<StoreOutcome> WriteZerosAsync(long length, CancellationToken cancellationToken)
+    public async ValueTask<StoreOutcome> WriteZerosAsync(long length, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        if (settings.Thin)
+        {
+            // What is never written is a hole, except at the very end, where the commit sets the length.
+            this.length = checked(this.length + length);
+            endsInHole |= length > 0;
+            return StoreOutcome.Ok;
+        }
 
-        // What is never written is a hole, except at the very end, where the commit sets the length.
-        this.length = checked(this.length + length);
-        endsInHole |= length > 0;
-        return ValueTask.FromResult(StoreOutcome.Ok);
+        var outcome = StoreOutcome.Ok;
+        for (; length > 0 && outcome == StoreOutcome.Ok; length -= Math.Min(length, zeros.Length))
+            outcome = await WriteAsync(zeros.AsMemory(0, (int)Math.Min(length, zeros.Length)), cancellationToken);
+        return outcome;
     }
 
     public async ValueTask<StoreResult<StoredObject>> CommitAsync(CancellationToken cancellationToken)
@@ -61,7 +70,7 @@ internal sealed class FileWriter(FileSystemDriver driver, WriteAttempt attempt, 
         disposed = true;
         file.Dispose();
         if (committed is null)
-            await Task.Run(() => driver.Forget(attempt, part, keepCommitted: false));
+            await Task.Run(() => directory.Forget(attempt, keepCommitted: false));
     }
 
     private StoreResult<StoredObject> Commit()
@@ -81,7 +90,12 @@ internal sealed class FileWriter(FileSystemDriver driver, WriteAttempt attempt, 
                 return outcome;
             }
 
-            var error = Linux.Sync(file);
+            // Before the sync, which makes the mode durable too, and before the name, under which nobody should find another one.
+            var error = settings.FileMode is { } mode ? Linux.ChangeMode(file, mode) : 0;
+            if (error != 0)
+                throw Linux.Fault(error, "The image's permissions could not be set", attempt.ImageId);
+
+            error = Linux.Sync(file);
             if (Linux.OutcomeOf(error) is (StoreOutcome.Full or StoreOutcome.Denied) and var refused)
                 return refused;
             if (error != 0)
@@ -93,7 +107,7 @@ internal sealed class FileWriter(FileSystemDriver driver, WriteAttempt attempt, 
             bytesAreDurable = true;
         }
 
-        return driver.Publish(attempt, file, length);
+        return driver.Publish(directory, attempt, file, length);
     }
 
     // .NET puts the error number into HResult, but turns three of those we look for into exceptions of other types.

@@ -23,6 +23,9 @@ internal static partial class Linux
     public const int EOPNOTSUPP = 95;
     public const int EDQUOT = 122;
 
+    private const int WriteAccess = 2;
+    private const int StatfsSize = 256;
+
     private const int AtEmptyPath = 0x1000;
     private const int AtSymlinkNoFollow = 0x100;
     private const uint StatxBasicStats = 0x7ff;
@@ -69,6 +72,23 @@ internal static partial class Linux
     /// <summary>Removes a name.</summary>
     public static int Unlink(SafeFileHandle directory, string name) =>
         unlinkat(directory, name, 0) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    /// <summary>Sets the mode, whatever the umask.</summary>
+    public static int ChangeMode(SafeFileHandle handle, UnixFileMode mode) => fchmod(handle, (uint)mode) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    /// <summary>0 when files can be made in the directory; EROFS and EACCES are the usual other answers.</summary>
+    public static int CheckWritable(SafeFileHandle directory) => faccessat(directory, ".", WriteAccess, 0) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    /// <summary>The number of the filesystem's kind, as in linux/magic.h.</summary>
+    public static unsafe int KindOf(SafeFileHandle handle, out uint magic)
+    {
+        // struct statfs is at most 120 bytes on Linux. f_type is its first field: a word, whose lower half is all that was ever assigned, or on
+        // s390x a 32-bit number.
+        var buffer = stackalloc byte[StatfsSize];
+        var error = fstatfs(handle, buffer) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        magic = BitConverter.IsLittleEndian || RuntimeInformation.ProcessArchitecture == Architecture.S390x ? *(uint*)buffer : (uint)*(ulong*)buffer;
+        return error;
+    }
 
     /// <summary>Makes a file or directory durable.</summary>
     public static int Sync(SafeFileHandle handle) => fsync(handle) == 0 ? 0 : Marshal.GetLastPInvokeError();
@@ -146,6 +166,15 @@ internal static partial class Linux
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int unlinkat(SafeFileHandle directory, string name, int flags);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int faccessat(SafeFileHandle directory, string name, int mode, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fchmod(SafeFileHandle handle, uint mode);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial int fstatfs(SafeFileHandle handle, byte* buffer);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int fsync(SafeFileHandle handle);

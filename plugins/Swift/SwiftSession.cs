@@ -79,7 +79,8 @@ internal sealed class SwiftSession(SwiftSettings settings, HttpClient client, Ti
         var root = settings.AuthUrl.AbsoluteUri.TrimEnd('/');
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{(root.EndsWith("/v3", StringComparison.Ordinal) ? root : root + "/v3")}/auth/tokens")
         {
-            Content = JsonContent.Create(new JsonObject { ["auth"] = auth }),
+            // With its length: Keystone behind uwsgi reads a chunked body as none and answers 400.
+            Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(new JsonObject { ["auth"] = auth })) { Headers = { ContentType = new("application/json") } },
         };
         using var response = await client.SendAsync(request, cancellationToken);
         Check(response);

@@ -328,19 +328,129 @@ internal static class ErrorTable
         new("unshare private", Owner, "DELETE /v2/images/{private}/members/p-member", 403),
         new("unshare with body", Owner, "DELETE /v2/images/{shared}/members/p-member", 400) { Body = "{}" },
 
+        // Stage
+        Stage("stage", Owner, "{queued}", 204),
+        Stage("stage without formats", Owner, "{formatless}", 204),
+        Stage("stage as reader", Reader, "{queued}", 403, "modify_image"),
+        Stage("stage as stranger", Stranger, "{queued}", 404, Hidden),
+        Stage("stage as nobody", Nobody, "{queued}", 401),
+        Stage("stage missing", Owner, "{missing}", 404, Hidden),
+        Stage("stage staged", Owner, "{staged}", 409, "Image status transition from uploading to uploading is not allowed"),
+        Stage("stage active", Owner, "{active}", 409, "Image status transition from active to uploading is not allowed"),
+        Stage("stage with wrong size", Owner, "{queued}", 400, "does not match", "x-openstack-image-size: 5"),
+        Stage("stage too much", Owner, "{queued}", 413, "maximum allowed size", "x-openstack-image-size: 9999999"),
+        new("stage JSON", Owner, "PUT /v2/images/{queued}/stage", 415) { Body = "{}" },
+        new("stage GET", Owner, "GET /v2/images/{queued}/stage", 405),
+        Put("upload staged", Owner, "{staged}", 409),
+        Patch("format of staged", Owner, "{staged}", """[{"op":"replace","path":"/disk_format","value":"iso"}]""", 403),
+
+        // Import
+        Import("import", Owner, "{staged}", """{"method":{"name":"glance-direct"}}""", 202),
+        Import("import to stores", Owner, "{staged}", """{"method":{"name":"glance-direct"},"stores":["memory","files"],"all_stores_must_succeed":false}""", 202),
+        Import("import to all stores", Owner, "{staged}", """{"method":{"name":"glance-direct"},"all_stores":true}""", 202),
+        Import("import to header's store", Owner, "{staged}", """{"method":{"name":"glance-direct"}}""", 202, "", "X-Image-Meta-Store: memory"),
+        Import("import to empty stores", Owner, "{staged}", """{"method":{"name":"glance-direct"},"stores":[]}""", 202),
+        Import("import queued", Owner, "{queued}", """{"method":{"name":"glance-direct"}}""", 409, "Image needs to be staged before 'glance-direct' method can be used"),
+        Import("import formatless", Owner, "{formatless}", """{"method":{"name":"glance-direct"}}""", 409, "'container_format' needs to be set before import"),
+        Import("import active", Owner, "{active}", """{"method":{"name":"glance-direct"}}""", 409, "Image with status active cannot be target for import"),
+        Import("import unknown method", Owner, "{staged}", """{"method":{"name":"zzz"}}""", 400, "Unknown import method name 'zzz'."),
+        Import("import method not enabled", Owner, "{queued}", """{"method":{"name":"glance-download"}}""", 400, "Unknown import method name"),
+        Import("import no method", Owner, "{staged}", "{}", 400, "Import request requires a 'method' field."),
+        Import("import no name", Owner, "{staged}", """{"method":{}}""", 400, "Import request requires a 'name' field."),
+        Import("import list", Owner, "{staged}", "[]", 400),
+        Import("import malformed", Owner, "{staged}", "{", 400, "Malformed JSON"),
+        new("import without body", Owner, "POST /v2/images/{staged}/import", 400) { Says = "Body expected in request." },
+        Import("import unknown store", Owner, "{staged}", """{"method":{"name":"glance-direct"},"stores":["zz"]}""", 409, "Store for identifier zz not found"),
+        Import("import header's unknown store", Owner, "{staged}", """{"method":{"name":"glance-direct"}}""", 409, "Store for identifier zz not found", "X-Image-Meta-Store: zz"),
+        Import("import stores and header", Owner, "{staged}", """{"method":{"name":"glance-direct"},"stores":["files"]}""", 400, "can't be both specified", "X-Image-Meta-Store: files"),
+        Import("import stores and all", Owner, "{staged}", """{"method":{"name":"glance-direct"},"stores":["files"],"all_stores":true}""", 400, "All_stores parameter"),
+        Import("import all and header", Owner, "{staged}", """{"method":{"name":"glance-direct"},"all_stores":true}""", 400, "All_stores parameter", "X-Image-Meta-Store: files"),
+        Import("import stores no list", Owner, "{staged}", """{"method":{"name":"glance-direct"},"stores":"files"}""", 400),
+        Import("import all_stores no flag", Owner, "{staged}", """{"method":{"name":"glance-direct"},"all_stores":"true"}""", 400, "'all_stores' must be boolean value only"),
+        Import("import must_succeed no flag", Owner, "{staged}", """{"method":{"name":"glance-direct"},"all_stores_must_succeed":1}""", 400, "'all_stores_must_succeed' must be boolean value only"),
+        Import("import as reader", Reader, "{staged}", """{"method":{"name":"glance-direct"}}""", 403, "modify_image"),
+        Import("import as stranger", Stranger, "{staged}", """{"method":{"name":"glance-direct"}}""", 404, Hidden),
+        Import("import as nobody", Nobody, "{staged}", """{"method":{"name":"glance-direct"}}""", 401),
+        Import("import missing", Owner, "{missing}", """{"method":{"name":"glance-direct"}}""", 404, Hidden),
+        Import("copy", Admin, "{active}", """{"method":{"name":"copy-image"},"stores":["memory"]}""", 202),
+        Import("copy as owner", Owner, "{active}", """{"method":{"name":"copy-image"},"stores":["memory"]}""", 403, "copy_image"),
+        Import("copy to where it is", Admin, "{active}", """{"method":{"name":"copy-image"},"stores":["files"]}""", 400, "Image is already present at store 'files'"),
+        Import("copy queued", Admin, "{queued}", """{"method":{"name":"copy-image"},"stores":["memory"]}""", 409, "Only images with status active"),
+        Import("web without uri", Owner, "{queued}", """{"method":{"name":"web-download"}}""", 400, "URI for web-download does not pass filtering: None"),
+        Import("web staged", Owner, "{staged}", """{"method":{"name":"web-download","uri":"http://127.0.0.1:1/"}}""", 409, "needs to be in 'queued' state"),
+        .. new[]
+        {
+            "ftp://x/y", "file:///etc/passwd", "/etc/passwd", "nonsense", "http://", "http://169.254.169.254/latest", "http://[::ffff:169.254.169.254]/", "http://10.0.0.1/",
+            "http://[fe80::1]/", "http://0x7f000001/", "http://2130706433/", "http://127.1/", "http://user:secret@example.org/", "http://224.0.0.1/", "http://0.0.0.0/", "http://[::1]/",
+        }.Select(uri => Import($"web {uri}", Owner, "{queued}", $$$"""{"method":{"name":"web-download","uri":"{{{uri}}}"}}""", 400, $"URI for web-download does not pass filtering: {uri}")),
+
+        // Tasks
+        new("tasks of image", Owner, "GET /v2/images/{queued}/tasks", 200) { Says = """{"tasks":[]}""" },
+        new("tasks of image as stranger", Stranger, "GET /v2/images/{queued}/tasks", 404) { Says = Hidden },
+        new("tasks", Admin, "GET /v2/tasks", 200) { Says = "/v2/schemas/tasks" },
+        new("tasks as owner", Owner, "GET /v2/tasks", 403) { Says = "You are not authorized to complete tasks_api_access action." },
+        new("tasks as nobody", Nobody, "GET /v2/tasks", 401),
+        .. new[] { "limit=-1", "limit=x", "marker=x", "marker=", "type=zz", "status=zz", "sort_key=zz", "sort_dir=zz" }
+            .Select(q => new Case($"tasks ?{q}", Admin, $"GET /v2/tasks?{q}", 400)),
+        .. new[] { "limit=0", "limit=9999", "type=import", "status=success", "sort_key=updated_at&sort_dir=asc", "unknown=1" }
+            .Select(q => new Case($"tasks ?{q}", Admin, $"GET /v2/tasks?{q}", 200)),
+        new("tasks after unknown", Admin, "GET /v2/tasks?marker={missing}", 404) { Says = "Could not find task" },
+        new("task", Admin, "GET /v2/tasks/{missing}", 404) { Says = "Could not find task" },
+        new("task as owner", Owner, "GET /v2/tasks/{missing}", 403),
+        new("delete task", Admin, "DELETE /v2/tasks/{missing}", 405) { Says = "currently not permitted on Glance Tasks" },
+        NewTask("task of bad type", Admin, """{"type":"zz","input":{}}""", 400, "'zz' is not one of ['import', 'api_image_import']"),
+        NewTask("task without type", Admin, """{"input":{}}""", 400),
+        NewTask("task without input", Admin, """{"type":"import"}""", 400),
+        NewTask("task of image import", Admin, """{"type":"api_image_import","input":{}}""", 400),
+        NewTask("task without source", Admin, """{"type":"import","input":{}}""", 400, "import_from"),
+        NewTask("task from file", Admin, """{"type":"import","input":{"import_from":"file:///etc/passwd","import_from_format":"raw","image_properties":{}}}""", 400, "does not pass filtering"),
+        NewTask("task without format", Admin, """{"type":"import","input":{"import_from":"http://127.0.0.1:1/","image_properties":{}}}""", 409),
+        NewTask("new task as owner", Owner, """{"type":"import","input":{}}""", 403),
+        new("task without body", Admin, "POST /v2/tasks", 400) { Says = "Body expected in request." },
+
         // Schemas and information
-        .. new[] { "schemas/image", "schemas/images", "schemas/member", "schemas/members", "info/import", "info/stores", "info/usage" }
+        .. new[] { "schemas/image", "schemas/images", "schemas/member", "schemas/members", "schemas/task", "schemas/tasks", "info/import", "info/stores", "info/usage" }
             .SelectMany(p => new Case[] { new(p, Reader, $"GET /v2/{p}", 200), new($"{p} as nobody", Nobody, $"GET /v2/{p}", 401), new($"POST {p}", Owner, $"POST /v2/{p}", 405) }),
+        new("stores in detail", Admin, "GET /v2/info/stores/detail", 200) { Says = "\"type\":\"file\",\"weight\":0,\"properties\":{\"data_dir\":\"/" },
+        new("stores in detail as owner", Owner, "GET /v2/info/stores/detail", 403) { Says = "stores_info_detail" },
+        new("stores in detail with body", Admin, "GET /v2/info/stores/detail", 400) { Body = "{}" },
+        new("remove the only copy", Admin, "DELETE /v2/stores/files/{active}", 403) { Says = "only store" },
+        new("remove a copy that is not there", Admin, "DELETE /v2/stores/memory/{active}", 404) { Says = "not stored in store memory" },
+        new("remove a copy as owner", Owner, "DELETE /v2/stores/files/{active}", 403) { Says = "delete_image_location" },
+        new("remove a copy as stranger", Stranger, "DELETE /v2/stores/files/{active}", 404) { Says = Hidden },
+        new("remove a copy of a queued image", Admin, "DELETE /v2/stores/files/{queued}", 409),
+        new("remove a copy of a missing image", Admin, "DELETE /v2/stores/files/{missing}", 404) { Says = Hidden },
+        new("remove a copy from an unknown store", Admin, "DELETE /v2/stores/nosuch/{active}", 409),
+        new("locations", Admin, "GET /v2/images/{active}/locations", 200) { Says = "\"metadata\":{\"store\":\"files\"}}]" },
+        new("locations as owner", Owner, "GET /v2/images/{active}/locations", 403) { Says = "fetch_image_location" },
+        new("locations as stranger", Stranger, "GET /v2/images/{active}/locations", 404) { Says = Hidden },
+        new("add location as owner off the web", Owner, "POST /v2/images/{queued}/locations", 403) { Body = """{"url":"memory://memory/x"}""", Says = "'service'" },
+        new("add location as owner on the web", Owner, "POST /v2/images/{queued}/locations", 400) { Body = """{"url":"http://127.0.0.1:1/x"}""", Says = "Invalid location" },
+        new("add location as reader", Reader, "POST /v2/images/{queued}/locations", 403) { Body = """{"url":"http://127.0.0.1:1/x"}""", Says = "add_image_location" },
+        new("add location as stranger", Stranger, "POST /v2/images/{queued}/locations", 404) { Body = """{"url":"http://127.0.0.1:1/x"}""", Says = Hidden },
+        new("add location to active image", Owner, "POST /v2/images/{active}/locations", 409) { Body = """{"url":"http://127.0.0.1:1/x"}""" },
+        new("add location without formats", Owner, "POST /v2/images/{formatless}/locations", 400) { Body = """{"url":"http://127.0.0.1:1/x"}""" },
+        .. new[] { "{}", "[]", """{"url":1}""", """{"url":""}""", """{"url":"http://x/","bogus":1}""", """{"url":"http://x/","validation_data":[]}""",
+            """{"url":"http://x/","validation_data":{"os_hash_algo":"sha512"}}""", """{"url":"http://x/","validation_data":{"os_hash_algo":"md5","os_hash_value":"00"}}""",
+            """{"url":"http://x/","validation_data":{"os_hash_algo":"sha256","os_hash_value":"zz"}}""" }
+            .Select(body => new Case($"add location {body}", Owner, "POST /v2/images/{queued}/locations", 400) { Body = body }),
         new("info with body", Owner, "GET /v2/info/stores", 400) { Body = "{}" },
         new("usage with body", Owner, "GET /v2/info/usage", 200) { Body = "{}" },
+
+        // The cache of a gateway that has none
+        .. new[] { "GET /v2/cache", "DELETE /v2/cache", "PUT /v2/cache/{active}", "DELETE /v2/cache/{active}", "GET /v2/cache/nodes/{active}", "POST /v2/cache/clean", "POST /v2/cache/prune" }
+            .SelectMany(r => new Case[]
+            {
+                new($"no cache: {r}", Admin, r, 404) { Says = "Caching via API is not supported at this site." },
+                new($"no cache: {r} as owner", Owner, r, 403) { Says = "You are not authorized" },
+            }),
 
         // What is not served looks like what does not exist
         .. new[]
         {
             "GET /v2/nosuch", "GET /v2/", "GET /v2/versions", "GET /v2/images/", "GET /v2/Images", "GET /v2/images/{queued}/", "GET /v2/images/{queued}/nosuch",
-            "PUT /v2/images/{queued}/stage", "POST /v2/images/{queued}/import", "GET /v2/images/{queued}/tasks", "GET /v2/tasks", "GET /v2/cache",
-            "POST /v2/images/{queued}/actions/nosuch", "GET /v2/images/{queued}/locations", "GET /v2/metadefs",
-            "GET /v2/info/stores/detail", "DELETE /v2/stores/files/{queued}", "GET /v2/schemas/task", "GET /v2/images/{queued}/members/", "GET /v2//images",
+            "POST /v2/images/{queued}/actions/nosuch", "GET /v2/metadefs",
+            "GET /v2/images/{queued}/members/", "GET /v2//images",
         }.Select(r => new Case($"not there: {r}", Owner, r, 404) { Says = "The resource could not be found." }),
         new("unknown path as nobody", Nobody, "GET /v2/nosuch", 401),
         new("unknown method on unknown path", Owner, "FOO /v2/nosuch", 501),
@@ -362,6 +472,15 @@ internal static class ErrorTable
 
     private static Case Share(string name, Persona who, string image, string body, int status, string says = "") =>
         new(name, who, $"POST /v2/images/{image}/members", status) { Body = body, Says = says };
+
+    private static Case Stage(string name, Persona who, string image, int status, string says = "", params string[] headers) =>
+        new(name, who, $"PUT /v2/images/{image}/stage", status) { Body = "abc", Type = "application/octet-stream", Says = says, Headers = headers };
+
+    private static Case Import(string name, Persona who, string image, string body, int status, string says = "", params string[] headers) =>
+        new(name, who, $"POST /v2/images/{image}/import", status) { Body = body, Says = says, Headers = headers };
+
+    private static Case NewTask(string name, Persona who, string body, int status, string says = "") =>
+        new(name, who, "POST /v2/tasks", status) { Body = body, Says = says };
 
     private static Case Answer(string name, Persona who, string image, string body, int status, string says = "") =>
         new(name, who, $"PUT /v2/images/{image}/members/p-member", status) { Body = body, Says = says };

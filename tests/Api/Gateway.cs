@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using GlanceGateway.Api;
 using GlanceGateway.Api.Tests;
+using GlanceGateway.Blocks;
 using GlanceGateway.Images;
 using GlanceGateway.Registry;
 using GlanceGateway.Stores;
@@ -48,13 +49,24 @@ public sealed class Gateway : IAsyncLifetime
 
     private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("api-");
     private StoreSet? stores;
+    private StoreSet? staging;
     private ImageServices? images;
+    private BlockCache? cache;
     private WebApplication? app;
     private int projects;
 
     public ImageOptions ImageOptions { get; init; } = new() { SizeCap = 1 << 20, TagQuota = 2, PropertyQuota = 3, MemberQuota = 2, StallTimeout = TimeSpan.FromSeconds(1) };
 
+    /// <summary>A web server on loopback, on any port, may be imported from: the tests have none elsewhere.</summary>
+    public ImportOptions ImportOptions { get; init; } = new()
+    {
+        Outbound = new OutboundRules { AllowedNetworks = [IPNetwork.Parse("127.0.0.1/32")], Urls = new UrlRules { AllowedPorts = [] } },
+    };
+
     public ApiOptions ApiOptions { get; init; } = new() { Identity = IdentityMode.Headers, TrustedProxies = [IPNetwork.Parse("127.0.0.0/8")] };
+
+    /// <summary>Whether it has a cache.</summary>
+    public bool IsCached { get; init; }
 
     public ILimitSource? Limits { get; init; }
 
@@ -78,7 +90,15 @@ public sealed class Gateway : IAsyncLifetime
             ],
             new StoreSetOptions { ScratchRoot = Path.Combine(directory.FullName, "scratch") },
             NullLoggerFactory.Instance, TimeProvider.System, none);
-        images = new ImageServices(Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, limits: Limits);
+        staging = await StoreSet.OpenAsync(
+            PluginCatalog.Scan([Path.Combine(AppContext.BaseDirectory, "plugins")]),
+            [new() { Id = "staging", Driver = "filesystem", Options = new Dictionary<string, object?> { ["directory"] = Path.Combine(directory.FullName, "staging") } }],
+            new StoreSetOptions { ScratchRoot = Path.Combine(directory.FullName, "scratch-staging") },
+            NullLoggerFactory.Instance, TimeProvider.System, none);
+        if (IsCached)
+            cache = BlockCache.Open(new BlockCacheOptions { Directory = Path.Combine(directory.FullName, "cache"), MinFreeBytes = 0 }, TimeProvider.System, NullLogger.Instance);
+        images = new ImageServices(
+            Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, limits: Limits, caches: new ImageCaches(cache, null), import: ImportOptions, staging: staging);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -98,8 +118,12 @@ public sealed class Gateway : IAsyncLifetime
             await app.DisposeAsync();
         if (images is not null)
             await images.DisposeAsync();
+        if (cache is not null)
+            await cache.DisposeAsync();
         if (stores is not null)
             await stores.DisposeAsync();
+        if (staging is not null)
+            await staging.DisposeAsync();
         if (Registry is not null)
             await Registry.DisposeAsync();
         directory.Delete(recursive: true);
@@ -204,6 +228,10 @@ public sealed class Gateway : IAsyncLifetime
                 return await CreateActiveAsync(Data, ""","visibility":"public" """, Persona.Admin);
             case "protected":
                 return await CreateActiveAsync(Data, ""","protected":true""");
+            case "staged":
+                var staged = await ImageAsync("queued");
+                await GetJsonAsync(HeadersOf(Persona.Owner), "PUT", $"/v2/images/{staged}/stage", Octets(Data));
+                return staged;
             case "tagged":
                 return await CreateAsync("""{"tags":["a","b"]}""");
             case "rich":

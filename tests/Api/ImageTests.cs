@@ -25,7 +25,6 @@ public sealed class ImageTests(Gateway gateway)
         Assert.Equal("application/json", response.Content.Headers.ContentType!.ToString());
         Assert.Equal($"{gateway.Url.AbsoluteUri}v2/images/{id}", response.Headers.Location!.AbsoluteUri);
         Assert.Equal("files,memory", Assert.Single(response.Headers.GetValues("OpenStack-image-store-ids")));
-        Assert.False(response.Headers.Contains("OpenStack-image-import-methods"));
         Assert.Equal("os_distro k " + BaseNames, string.Join(' ', image.EnumerateObject().Select(p => p.Name)));
         Assert.Contains("é", text, StringComparison.Ordinal);
         Assert.Equal("é 😀 <&>\"'", image.GetProperty("name").GetString());
@@ -189,9 +188,6 @@ public sealed class ImageTests(Gateway gateway)
     [Fact]
     public async Task Information_is_true()
     {
-        Assert.Equal(
-            """{"import-methods":{"description":"Import methods available.","type":"array","value":[]}}""",
-            (await gateway.GetJsonAsync(Gateway.HeadersOf(Persona.Reader), "GET", "/v2/info/import")).GetRawText());
         Assert.Equal(
             """{"stores":[{"id":"files","description":"on disk","default":"true"},{"id":"memory"}]}""",
             (await gateway.GetJsonAsync(Gateway.HeadersOf(Persona.Reader), "GET", "/v2/info/stores")).GetRawText());

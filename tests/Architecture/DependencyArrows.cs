@@ -10,12 +10,14 @@ public sealed class DependencyArrows
     private static readonly Dictionary<string, string[]> allowed = new(StringComparer.Ordinal)
     {
         ["core/Abstractions"] = [],
+        ["core/Blocks"] = ["core/Abstractions"],
+        ["core/Conformance"] = ["core/Abstractions"],
         ["core/Formats"] = ["core/Abstractions"],
         ["core/Registry"] = [],
         ["core/Stores"] = ["core/Abstractions"],
-        ["core/Images"] = ["core/Abstractions", "core/Formats", "core/Registry", "core/Stores"],
+        ["core/Images"] = ["core/Abstractions", "core/Blocks", "core/Formats", "core/Registry", "core/Stores"],
         ["core/Api"] = ["core/Images"],
-        ["core/Host"] = ["core/Api", "mount/View"],
+        ["core/Host"] = ["core/Api", "mount/View", "core/Conformance"],
         ["mount/Fuse"] = [],
         ["mount/View"] = ["mount/Fuse", "core/Abstractions", "core/Formats"],
     };
@@ -24,6 +26,8 @@ public sealed class DependencyArrows
     private static readonly Dictionary<string, string[]> forbiddenPackages = new(StringComparer.Ordinal)
     {
         ["core/Abstractions"] = [""],
+        ["core/Blocks"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
+        ["core/Conformance"] = [""],
         ["core/Formats"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
         ["core/Registry"] = ["Microsoft.AspNetCore"],
         ["core/Stores"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],

@@ -1,167 +1,43 @@
-using GlanceGateway.Abstractions;
-
 namespace GlanceGateway.Conformance;
 
 /// <summary>
-/// The tests that every storage driver must pass. A driver's author derives a class, returns a fixture and runs it with xunit:
+/// The cases that every storage driver must pass, as xunit tests. A driver's author derives a class, returns a fixture and runs it:
 /// <code>
 /// public sealed class MyConformance : DriverConformance
 /// {
 ///     public override DriverFixture CreateFixture() => new MyFixture();
 /// }
 /// </code>
-/// Every test gets an empty backend. After each one the suite settles the attempts that the test began and fails if residue of theirs is left.
+/// Every case gets an empty backend. After each one the suite settles the attempts that it began and fails if residue of theirs is left.
 /// </summary>
-public abstract partial class DriverConformance : IAsyncLifetime
+public abstract class DriverConformance : IAsyncDisposable
 {
-    private readonly List<WriteAttempt> begun = [];
-    private DriverFixture? fixture;
-    private IStorageDriver? driver;
+    /// <summary>The names of the cases.</summary>
+    public static TheoryData<string> Cases => [.. ConformanceSuite.Cases.Select(each => each.Name)];
 
     /// <summary>Makes the fixture of the driver under test.</summary>
     public abstract DriverFixture CreateFixture();
 
-    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
-
-    private IStorageDriver Driver => driver!;
-
-    private DriverFixture Fixture => fixture!;
-
-    /// <inheritdoc/>
-    public async ValueTask InitializeAsync()
+    /// <summary>Runs one case.</summary>
+    /// <param name="promise">Its name.</param>
+    [Theory]
+    [MemberData(nameof(Cases), MemberType = typeof(DriverConformance))]
+    public async Task Keeps(string promise)
     {
-        fixture = CreateFixture();
-        driver = await fixture.OpenAsync(Cancel);
-    }
-
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        GC.SuppressFinalize(this);
         try
         {
-            if (driver is not null)
-            {
-                foreach (var attempt in begun)
-                    await driver.SettleAsync(attempt, keepCommitted: false, CancellationToken.None);
-                Assert.DoesNotContain(await ResidueAsync(), residue => begun.Contains(residue.Attempt));
-            }
+            await ConformanceSuite.Cases.Single(each => each.Name == promise).RunAsync(CreateFixture(), TestContext.Current.CancellationToken);
         }
-        finally
+        catch (CaseSkippedException skipped)
         {
-            if (driver is not null)
-                await driver.DisposeAsync();
-            if (fixture is not null)
-                await fixture.DisposeAsync();
+            Assert.Skip(skipped.Message);
         }
     }
 
-    private static string NewImage() => Guid.NewGuid().ToString("D");
-
-    private WriteAttempt NewAttempt(string? imageId = null)
+    /// <inheritdoc/>
+    public virtual ValueTask DisposeAsync()
     {
-        var attempt = new WriteAttempt(imageId ?? NewImage(), Guid.NewGuid().ToString("N"));
-        lock (begun)
-            begun.Add(attempt);
-        return attempt;
-    }
-
-    private async ValueTask CrashAsync() => driver = await Fixture.ReopenAsync(Driver, Cancel);
-
-    private void NeedsWriting()
-    {
-        if (Fixture.ReadOnly)
-            Assert.Skip("The driver only reads.");
-    }
-
-    private async ValueTask<IStoreWriter> BeginAsync(WriteAttempt attempt, long? declared = null)
-    {
-        NeedsWriting();
-        var begin = await Driver.BeginWriteAsync(new WriteRequest(attempt, declared, ProjectId: null), Cancel);
-        Assert.Equal(StoreOutcome.Ok, begin.Outcome);
-        return begin.Value!;
-    }
-
-    // As the host writes: in the preferred size, from one buffer that is overwritten as soon as the call has ended.
-    private static async ValueTask AppendAsync(IStoreWriter writer, Pattern pattern, long offset, long length)
-    {
-        var buffer = new byte[writer.PreferredWriteSize];
-        while (length > 0)
-        {
-            var count = (int)Math.Min(length, buffer.Length);
-            pattern.Fill(offset, buffer.AsSpan(0, count));
-            Assert.Equal(StoreOutcome.Ok, await writer.WriteAsync(buffer.AsMemory(0, count), Cancel));
-            Array.Fill(buffer, (byte)0xEE);
-            offset += count;
-            length -= count;
-        }
-    }
-
-    private static async ValueTask<StoredObject> CommitAsync(IStoreWriter writer)
-    {
-        var commit = await writer.CommitAsync(Cancel);
-        Assert.Equal(StoreOutcome.Ok, commit.Outcome);
-        return commit.Value!;
-    }
-
-    private async ValueTask<StoredObject> StoreAsync(WriteAttempt attempt, Pattern pattern, long length, bool declare = true)
-    {
-        await using var writer = await BeginAsync(attempt, declare ? length : null);
-        await AppendAsync(writer, pattern, 0, length);
-        return await CommitAsync(writer);
-    }
-
-    // Stored and recorded, as after a successful upload.
-    private async ValueTask<StoredObject> StoreAndSettleAsync(Pattern pattern, long length, string? imageId = null)
-    {
-        if (Fixture.ReadOnly)
-            return new StoredObject(await Fixture.PlaceAsync(pattern.Bytes(0, checked((int)length)), Cancel), length, new Dictionary<string, string>());
-        var attempt = NewAttempt(imageId);
-        var stored = await StoreAsync(attempt, pattern, length);
-        await Driver.SettleAsync(attempt, keepCommitted: true, Cancel);
-        return stored;
-    }
-
-    private async ValueTask<IByteSource> OpenAsync(string location)
-    {
-        var open = await Driver.OpenAsync(location, Cancel);
-        Assert.Equal(StoreOutcome.Ok, open.Outcome);
-        return open.Value!;
-    }
-
-    private async ValueTask AssertHoldsAsync(string location, Pattern pattern, long length)
-    {
-        await using var source = await OpenAsync(location);
-        await AssertIsAsync(source, pattern, length);
-    }
-
-    private static async ValueTask AssertIsAsync(IByteSource source, Pattern pattern, long length)
-    {
-        Assert.Equal(length, source.Length ?? length);
-        await using var stream = await source.OpenRangeAsync(0, null, Cancel);
-        Assert.Equal(pattern.Bytes(0, checked((int)length)), await DrainAsync(stream));
-    }
-
-    private async ValueTask AssertAbsentAsync(string location)
-    {
-        var open = await Driver.OpenAsync(location, Cancel);
-        if (open.Value is { } unexpected)
-            await unexpected.DisposeAsync();
-        Assert.Equal(StoreOutcome.Absent, open.Outcome);
-    }
-
-    private static async ValueTask<byte[]> DrainAsync(Stream stream)
-    {
-        using var all = new MemoryStream();
-        await stream.CopyToAsync(all, Cancel);
-        return all.ToArray();
-    }
-
-    private async ValueTask<List<Residue>> ResidueAsync()
-    {
-        var all = new List<Residue>();
-        await foreach (var residue in Driver.ListResidueAsync(CancellationToken.None))
-            all.Add(residue);
-        return all;
+        GC.SuppressFinalize(this);
+        return ValueTask.CompletedTask;
     }
 }

@@ -13,13 +13,15 @@ internal sealed class ImageWorld : IAsyncDisposable
     private readonly TempDirectory? directory;
     private readonly ImageRegistry registry;
     private readonly StoreSet stores;
+    private readonly StoreSet staging;
 
-    private ImageWorld(TempDirectory? directory, string path, ImageRegistry registry, StoreSet stores, ImageServices images)
+    private ImageWorld(TempDirectory? directory, string path, ImageRegistry registry, StoreSet stores, StoreSet staging, ImageServices images)
     {
         this.directory = directory;
         Path = path;
         this.registry = registry;
         this.stores = stores;
+        this.staging = staging;
         Images = images;
     }
 
@@ -42,22 +44,26 @@ internal sealed class ImageWorld : IAsyncDisposable
     /// <summary>The files of the default store, traces of attempts included.</summary>
     public string[] Files => Directory.GetFiles(System.IO.Path.Combine(Path, "disk"));
 
+    /// <summary>The files of another store on disk: <c>deep</c>, or <c>staging</c>.</summary>
+    public string[] FilesOf(string store) => Directory.GetFiles(System.IO.Path.Combine(Path, store));
+
     public static async Task<ImageWorld> OpenAsync(
         ImageOptions? options = null, TimeProvider? time = null, bool sweep = true, PolicyRules? policy = null, ILimitSource? limits = null,
-        PostgresOptions? postgres = null)
+        PostgresOptions? postgres = null, ImportOptions? import = null)
     {
         var directory = new TempDirectory();
-        return await OpenAsync(directory, directory.Path, "instance-a", options, time, sweep, policy, limits, postgres);
+        return await OpenAsync(directory, directory.Path, "instance-a", options, time, sweep, policy, limits, postgres, import);
     }
 
     /// <summary>Another gateway over the same registry and stores.</summary>
-    public Task<ImageWorld> OpenSecondAsync(TimeProvider time, string instance, ImageOptions? options = null) =>
-        OpenAsync(null, Path, instance, options, time, sweep: false);
+    public Task<ImageWorld> OpenSecondAsync(TimeProvider time, string instance, ImageOptions? options = null, ImportOptions? import = null) =>
+        OpenAsync(null, Path, instance, options, time, sweep: false, import: import);
 
     public async ValueTask DisposeAsync()
     {
         await Images.DisposeAsync();
         await stores.DisposeAsync();
+        await staging.DisposeAsync();
         await registry.DisposeAsync();
         directory?.Dispose();
     }
@@ -87,6 +93,40 @@ internal sealed class ImageWorld : IAsyncDisposable
     public Task UploadAsync(Image image, byte[] data, long? declared = null, string? store = null, Caller? caller = null) =>
         Images.Uploads.UploadAsync(caller ?? Owner, image.Id, new UploadRequest(PipeReader.Create(new MemoryStream(data)), declared, store), Token);
 
+    public Task StageAsync(Image image, byte[] data, long? declared = null, Caller? caller = null) =>
+        Images.Staging.StageAsync(caller ?? Owner, image.Id, new UploadRequest(PipeReader.Create(new MemoryStream(data)), declared, null), Token);
+
+    /// <summary>Asks for an import.</summary>
+    public Task ImportAsync(Image image, string json, string? headerStore = null, Caller? caller = null) =>
+        Images.Imports.ImportAsync(caller ?? Owner, image.Id, JsonElement.Parse(json), headerStore, "req-1", Token);
+
+    /// <summary>Waits until the newest task of an image has ended.</summary>
+    public async Task<TaskRecord> EndOfTaskAsync(Image image)
+    {
+        for (var tries = 0; tries < 2400; tries++)
+        {
+            if (await registry.ListImageTasksAsync(image.Id, Token) is [.., { HasEnded: true } task])
+            {
+                return task;
+            }
+
+            await Task.Delay(25, Token);
+        }
+
+        throw new TimeoutException("The task does not end.");
+    }
+
+    /// <summary>Waits until the staging area is empty: a task ends shortly before its staged bytes go.</summary>
+    public async Task NothingStagedAsync()
+    {
+        for (var tries = 0; tries < 800 && FilesOf("staging").Length > 0; tries++)
+        {
+            await Task.Delay(25, Token);
+        }
+
+        Assert.Empty(FilesOf("staging"));
+    }
+
     public async Task<byte[]> ReadAsync(Image image, Caller? caller = null)
     {
         await using var data = await Images.Downloads.OpenAsync(caller ?? Owner, image.Id, Token);
@@ -105,7 +145,7 @@ internal sealed class ImageWorld : IAsyncDisposable
 
     private static async Task<ImageWorld> OpenAsync(
         TempDirectory? directory, string path, string instance, ImageOptions? options, TimeProvider? time, bool sweep, PolicyRules? policy = null,
-        ILimitSource? limits = null, PostgresOptions? postgres = null)
+        ILimitSource? limits = null, PostgresOptions? postgres = null, ImportOptions? import = null)
     {
         var loggers = NullLoggerFactory.Instance;
         var clock = time ?? TimeProvider.System;
@@ -113,7 +153,8 @@ internal sealed class ImageWorld : IAsyncDisposable
             new RegistryOptions { DatabasePath = System.IO.Path.Combine(path, "registry.sqlite"), Postgres = postgres, InstanceId = instance }, clock, loggers, Token);
         var plugins = Directory.GetDirectories(System.IO.Path.Combine(RepositoryPaths.Root, "plugins"))
             .Select(p => System.IO.Path.GetDirectoryName(System.IO.Path.Combine(p, "bin", RepositoryPaths.OutputKind))!)
-            .Where(Directory.Exists);
+            .Where(Directory.Exists)
+            .ToList();
         var stores = await StoreSet.OpenAsync(
             PluginCatalog.Scan(plugins),
             [
@@ -122,19 +163,34 @@ internal sealed class ImageWorld : IAsyncDisposable
                     Id = "disk", Driver = "filesystem", IsDefault = true,
                     Options = new Dictionary<string, object?> { ["directory"] = System.IO.Path.Combine(path, "disk") },
                 },
+                OnDisk("deep", path),
                 new StoreDefinition { Id = "small", Driver = "memory", Options = new Dictionary<string, object?> { ["max_size"] = "1MiB" } },
             ],
             new StoreSetOptions { ScratchRoot = System.IO.Path.Combine(path, "scratch-" + instance) },
             loggers,
             TimeProvider.System,
             Token);
-        Assert.All(stores.All, s => Assert.Null(s.Problem));
-        var images = new ImageServices(registry, stores, options ?? new ImageOptions(), clock, loggers, policy, limits);
+        var staging = await StoreSet.OpenAsync(
+            PluginCatalog.Scan(plugins),
+            [OnDisk("staging", path)],
+            new StoreSetOptions { ScratchRoot = System.IO.Path.Combine(path, "scratch-staging-" + instance) },
+            loggers,
+            TimeProvider.System,
+            Token);
+        Assert.All(stores.All.Concat(staging.All), s => Assert.Null(s.Problem));
+        var images = new ImageServices(registry, stores, options ?? new ImageOptions(), clock, loggers, policy, limits, import, staging);
         if (sweep)
         {
-            await images.Sweeper.StartAsync(Token);
+            await images.StartAsync(Token);
         }
 
-        return new ImageWorld(directory, path, registry, stores, images);
+        return new ImageWorld(directory, path, registry, stores, staging, images);
     }
+
+    private static StoreDefinition OnDisk(string id, string path) => new()
+    {
+        Id = id,
+        Driver = "filesystem",
+        Options = new Dictionary<string, object?> { ["directory"] = System.IO.Path.Combine(path, id) },
+    };
 }

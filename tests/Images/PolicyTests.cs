@@ -40,6 +40,19 @@ public sealed class PolicyTests
         { PolicyAction.GetMember,         [All, "spcu", "spcu", "s",       "s",       "",       "",       "",       ""] },
         { PolicyAction.GetMembers,        [All, "spcu", "spcu", "s",       "s",       "",       "",       "",       ""] },
         { PolicyAction.ModifyMember,      [All, "",     "",     "s",       "",        "",       "",       "",       ""] },
+        { PolicyAction.CopyImage,         [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.TasksApiAccess,    [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.GetImageLocation,  [All, "spcu", "spcu", "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.SetImageLocation,  [All, "spcu", "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.DeleteImageLocation, [All, "",   "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.AddImageLocation,  [All, "spcu", "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.FetchImageLocation, [All, "",    "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.CacheList,         [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.CacheImage,        [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.CacheDelete,       [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.CacheClean,        [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.CachePrune,        [All, "",     "",     "",        "",        "",       "",       "",       ""] },
+        { PolicyAction.ListCachedNodes,   [All, "",     "",     "",        "",        "",       "",       "",       ""] },
     };
 
     [Theory]
@@ -60,9 +73,34 @@ public sealed class PolicyTests
     }
 
     [Fact]
+    public void A_service_adds_and_fetches_locations_of_all_images_sees_how_stores_are_configured_and_does_nothing_else()
+    {
+        var rules = new PolicyRules();
+        var service = new Caller("p-service", "u", ["service"]);
+        Assert.True(rules.Allows(service, PolicyAction.StoresInfoDetail, image: null, isMember: false));
+        foreach (var action in Enum.GetValues<PolicyAction>().Where(action => action != PolicyAction.StoresInfoDetail))
+        {
+            var expected = action is PolicyAction.AddImageLocation or PolicyAction.FetchImageLocation ? All : "";
+            Assert.Equal((action, expected), (action, new string([.. All.Where(letter => Allows(service, action, letter))])));
+        }
+
+        // A service token beside a user's does not change what the rules say of the user.
+        Assert.False(rules.Allows(personas[1].Through(service), PolicyAction.FetchImageLocation, new Image { Id = "i", Owner = "p-owner" }, isMember: false));
+    }
+
+    [Fact]
+    public void How_stores_are_configured_is_for_administrators_and_services()
+    {
+        var rules = new PolicyRules();
+        Assert.Equal(
+            [true, false, false, false, false, false, false, false, false],
+            personas.Select(caller => rules.Allows(caller, PolicyAction.StoresInfoDetail, image: null, isMember: false)));
+    }
+
+    [Fact]
     public void Every_action_has_a_row()
     {
-        var rows = Table.Select(row => row.Data.Item1).Append(PolicyAction.GetImages);
+        var rows = Table.Select(row => row.Data.Item1).Append(PolicyAction.GetImages).Append(PolicyAction.StoresInfoDetail);
         Assert.Equal(Enum.GetValues<PolicyAction>().Where(AccessExplainer.IsAboutImages).Order(), rows.Order());
     }
 

@@ -30,6 +30,10 @@ public sealed class ListVisibilityOnSqlite(SharedSqliteHome home) : ListVisibili
 
 public sealed class ListVisibilityOnPostgres(SharedPostgresHome home) : ListVisibilityTests(home), IClassFixture<SharedPostgresHome>;
 
+public sealed class TasksOnSqlite() : TaskTests(new SqliteHome());
+
+public sealed class TasksOnPostgres() : TaskTests(new PostgresHome());
+
 public sealed class UsageOnSqlite() : UsageTests(new SqliteHome())
 {
     [Fact]

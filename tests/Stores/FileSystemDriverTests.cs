@@ -276,11 +276,14 @@ public sealed class FileSystemDriverTests : IAsyncDisposable
         }
     }
 
-    private async Task OpenAsync(string directory) =>
-        driver = await new FileSystemDriverFactory().CreateAsync(
-            new DriverOptions(new Dictionary<string, object> { ["directory"] = directory }),
+    private async Task OpenAsync(string directory)
+    {
+        var factory = new FileSystemDriverFactory();
+        driver = await factory.CreateAsync(
+            OptionReader.Read(factory.Options, new Dictionary<string, object?> { ["directory"] = directory }),
             new StoreContext("tested", root.Path, TimeProvider.System, Quiet.Logger),
             Cancel);
+    }
 
     private async Task<IStoreWriter> BeginAsync(WriteAttempt attempt) =>
         (await driver!.BeginWriteAsync(new WriteRequest(attempt, null, null), Cancel)).Value!;

@@ -13,7 +13,8 @@ internal static class PluginFolders
     public static string CopyTest(string project, string directory, string? folder = null) =>
         Copy(Path.Combine(RepositoryPaths.Root, "tests", "Stores", "Plugins", project, "bin", RepositoryPaths.OutputKind), directory, folder ?? project);
 
-    private static string Copy(string built, string directory, string folder)
+    /// <summary>Copies any folder, to where nobody else may write.</summary>
+    public static string Copy(string built, string directory, string folder)
     {
         var target = Path.Combine(directory, folder);
         Directory.CreateDirectory(target, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);

@@ -26,6 +26,24 @@ public sealed class StoreSetTests : IDisposable
         Assert.False(set.TryGet("other", out _));
     }
 
+    [Fact]
+    public async Task A_store_tells_its_options_with_defaults_and_whether_it_is_read_only()
+    {
+        await using var set = await StoreSets.OpenAsync(
+            root, StoreSets.Store("a", "memory", ("max_size", "1MiB")) with { IsDefault = true }, StoreSets.Store("b", "memory") with { IsReadOnly = true });
+
+        Assert.Equal(1L << 20, set.Default.Settings["max_size"]);
+        Assert.Equal([false, true], set.All.Select(store => store.IsReadOnly));
+    }
+
+    [Fact]
+    public void Secrets_are_not_told()
+    {
+        OptionDescriptor[] described = [new("key", OptionType.Text, "", Secret: true), new("bucket", OptionType.Text, "", Default: "b"), new("host", OptionType.Text, "")];
+        var told = OptionReader.Tellable(described, new Dictionary<string, object?> { ["key"] = "hush" });
+        Assert.Equal([KeyValuePair.Create<string, object>("bucket", "b")], told);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("-a")]

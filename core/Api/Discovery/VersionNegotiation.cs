@@ -21,15 +21,16 @@ internal static class VersionNegotiation
     /// <summary>Where a request goes.</summary>
     /// <param name="path">The decoded segments of the path.</param>
     /// <param name="accept">The Accept header.</param>
+    /// <param name="hasCache">Whether the versions of the cache API are served.</param>
     /// <param name="rest">The segments below the version; null for <c>/v2</c> itself.</param>
-    public static Destination Find(string[] path, string? accept, out string[]? rest)
+    public static Destination Find(string[] path, string? accept, bool hasCache, out string[]? rest)
     {
         rest = path;
         if (path[0] == "versions")
             return Destination.Versions;
         if (accept?.StartsWith(MediaTypePrefix, StringComparison.Ordinal) == true)
-            return VersionList.Serves(accept[MediaTypePrefix.Length..]) ? Destination.V2 : Destination.Choices;
+            return VersionList.Serves(accept[MediaTypePrefix.Length..], hasCache) ? Destination.V2 : Destination.Choices;
         rest = path.Length > 1 ? path[1..] : null;
-        return VersionList.Serves(path[0]) ? Destination.V2 : Destination.Choices;
+        return VersionList.Serves(path[0], hasCache) ? Destination.V2 : Destination.Choices;
     }
 }

@@ -9,8 +9,13 @@ internal sealed class V2Routes(
     TagHandlers tags,
     MemberHandlers members,
     SchemaHandlers schemas,
+    ImportHandlers import,
+    TaskHandlers tasks,
     InfoHandlers info,
-    MetadefRoutes metadefs)
+    StoreHandlers stores,
+    LocationHandlers locations,
+    MetadefRoutes metadefs,
+    CacheHandlers cache)
 {
     /// <summary>Makes the table.</summary>
     public RouteTable Build() => new(
@@ -23,6 +28,15 @@ internal sealed class V2Routes(
 
         new("GET", "images/{image}/file", BodyRule.Refused, download.HandleAsync),
         new("PUT", "images/{image}/file", BodyRule.Data, upload.HandleAsync),
+
+        new("PUT", "images/{image}/stage", BodyRule.Data, import.StageAsync),
+        new("POST", "images/{image}/import", BodyRule.Json, import.ImportAsync),
+        new("GET", "images/{image}/tasks", BodyRule.Refused, tasks.OfImageAsync),
+
+        new("GET", "tasks", BodyRule.Ignored, tasks.ListAsync),
+        new("POST", "tasks", BodyRule.Json, tasks.CreateAsync),
+        new("GET", "tasks/{task}", BodyRule.Ignored, tasks.ShowAsync),
+        new("DELETE", "tasks/{task}", BodyRule.Ignored, TaskHandlers.DeleteAsync),
 
         new("POST", "images/{image}/actions/deactivate", BodyRule.Refused, actions.DeactivateAsync),
         new("POST", "images/{image}/actions/reactivate", BodyRule.Refused, actions.ReactivateAsync),
@@ -40,10 +54,24 @@ internal sealed class V2Routes(
         new("GET", "schemas/images", BodyRule.Ignored, schemas.ImagesAsync),
         new("GET", "schemas/member", BodyRule.Ignored, SchemaHandlers.MemberAsync),
         new("GET", "schemas/members", BodyRule.Ignored, SchemaHandlers.MembersAsync),
+        new("GET", "schemas/task", BodyRule.Ignored, TaskSchemaJson.TaskAsync),
+        new("GET", "schemas/tasks", BodyRule.Ignored, TaskSchemaJson.TasksAsync),
 
-        new("GET", "info/import", BodyRule.Refused, InfoHandlers.ImportAsync),
-        new("GET", "info/stores", BodyRule.Refused, info.StoresAsync),
+        new("GET", "info/import", BodyRule.Refused, import.InfoAsync),
+        new("GET", "info/stores", BodyRule.Refused, stores.ListAsync),
+        new("GET", "info/stores/detail", BodyRule.Refused, stores.DetailAsync),
+        new("DELETE", "stores/{store}/{image}", BodyRule.Refused, stores.RemoveAsync),
+        new("GET", "images/{image}/locations", BodyRule.Ignored, locations.ListAsync),
+        new("POST", "images/{image}/locations", BodyRule.Json, locations.AddAsync),
         new("GET", "info/usage", BodyRule.Ignored, info.UsageAsync),
+
+        new("GET", "cache", BodyRule.Ignored, cache.ListAsync),
+        new("DELETE", "cache", BodyRule.Ignored, cache.ClearAsync),
+        new("PUT", "cache/{image}", BodyRule.Ignored, cache.QueueAsync),
+        new("DELETE", "cache/{image}", BodyRule.Ignored, cache.DeleteAsync),
+        new("GET", "cache/nodes/{image}", BodyRule.Refused, cache.NodesAsync),
+        new("POST", "cache/clean", BodyRule.Ignored, cache.CleanAsync),
+        new("POST", "cache/prune", BodyRule.Ignored, cache.PruneAsync),
 
         .. metadefs.Build(),
     ]);

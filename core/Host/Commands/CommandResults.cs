@@ -59,6 +59,12 @@ internal sealed record ProbeStepResult(string Step, string Verdict, double Milli
         new(step.Name, step.Verdict.ToString().ToLowerInvariant(), Math.Round(step.Took.TotalMilliseconds, 2), step.Problem, step.Remedy);
 }
 
+/// <summary>What <c>plugins test</c> says.</summary>
+internal sealed record PluginTestResult(string Plugin, string? Version, int Passed, int Failed, int Skipped, IReadOnlyList<CaseResult> Cases);
+
+/// <summary>One case of <c>plugins test</c>; the outcome is <c>passed</c>, <c>failed</c> or <c>skipped</c>.</summary>
+internal sealed record CaseResult(string Case, string Outcome, double Seconds, string? Reason);
+
 /// <summary>What <c>doctor</c> says.</summary>
 internal sealed record DoctorResult(bool Healthy, IReadOnlyList<FindingResult> Findings);
 
@@ -102,6 +108,13 @@ internal sealed record ExplainedRule(string Rule, string Check, string From, boo
 /// <summary>One check of a rule.</summary>
 internal sealed record ExplainedCheck(string Rule, string Check, bool Holds, string Because);
 
+/// <summary>What <c>cache status</c> says; sizes in bytes.</summary>
+internal sealed record CacheResult(string Directory, long StoredBytes, long MaxBytes, IReadOnlyList<CachedImageResult> Images);
+
+/// <summary>One row of <c>cache status</c>: how much of the image can be answered, and what it occupies.</summary>
+internal sealed record CachedImageResult(
+    string Image, long Bytes, long CachedBytes, long StoredBytes, bool Complete, bool Verified, bool Pinned, long Hits, DateTimeOffset LastAccessed);
+
 /// <summary>What the <c>metadefs</c> commands say: names of namespaces, and the files that were written.</summary>
 internal sealed record MetadefsResult(
     IReadOnlyList<string> Added, IReadOnlyList<string> Changed, IReadOnlyList<string> Skipped, IReadOnlyList<string> Removed, IReadOnlyList<string> Files);
@@ -116,7 +129,9 @@ internal sealed record ServingResult(string Address, string? Mount, bool? Passth
 [JsonSerializable(typeof(StoreListResult))]
 [JsonSerializable(typeof(MigrationResult))]
 [JsonSerializable(typeof(DoctorResult))]
+[JsonSerializable(typeof(PluginTestResult))]
 [JsonSerializable(typeof(ExplainResult))]
+[JsonSerializable(typeof(CacheResult))]
 [JsonSerializable(typeof(MetadefsResult))]
 internal sealed partial class CommandJson : JsonSerializerContext
 {

@@ -12,12 +12,17 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
 {
     private readonly ConfigurationOptions _configuration = new();
     private readonly ExplainOptions _explain = new();
+    private readonly PluginTestOptions _pluginTest = new();
 
     private readonly Option<bool> _json = new("--json")
     {
         Recursive = true,
         Description = "Write the result as JSON",
     };
+
+    private readonly Argument<string> _cached = new("image") { Description = "The image's id" };
+
+    private readonly Argument<string?> _cachedOrAll = new("image") { Description = "The image's id. Default: all", Arity = ArgumentArity.ZeroOrOne };
 
     private readonly Option<bool> _probe = new("--probe")
     {
@@ -101,7 +106,28 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
                 "list",
                 "Show the storage drivers that are installed, without running them",
                 _configuration.AddPlace,
-                (line, json, _) => Task.FromResult(new PluginsListCommand(terminal).Run(Load(line), json)))),
+                (line, json, _) => Task.FromResult(new PluginsListCommand(terminal).Run(Load(line), json))),
+            Leaf(
+                "test",
+                "Try a driver out against every promise of the contract",
+                _pluginTest.AddTo,
+                (line, json, token) => new PluginsTestCommand(terminal, time).RunAsync(_pluginTest.Read(line), json, token))),
+            Branch(
+                "cache",
+                "The block cache, while no gateway serves from it",
+                Leaf("status", "Show what the cache holds", _configuration.AddPlace, (line, json, _) => new CacheCommands(terminal, time).StatusAsync(Load(line), json)),
+                Leaf("pin", "Keep an image in the cache whatever room is needed", AddCached, (line, _, _) => new CacheCommands(terminal, time).PinAsync(Load(line), line.GetValue(_cached)!, pinned: true)),
+                Leaf("unpin", "Let an image be evicted again", AddCached, (line, _, _) => new CacheCommands(terminal, time).PinAsync(Load(line), line.GetValue(_cached)!, pinned: false)),
+                Leaf("evict", "Remove an image from the cache", AddCached, (line, _, _) => new CacheCommands(terminal, time).EvictAsync(Load(line), line.GetValue(_cached)!)),
+                Leaf(
+                    "verify",
+                    "Compare everything in the cache, or one image, with its checksums and forget what is wrong",
+                    command =>
+                    {
+                        command.Arguments.Add(_cachedOrAll);
+                        _configuration.AddPlace(command);
+                    },
+                    (line, _, token) => new CacheCommands(terminal, time).VerifyAsync(Load(line), line.GetValue(_cachedOrAll), token))),
             Branch("db", "The registry's database", Leaf(
                 "migrate",
                 "Bring the registry to this version's schema; on SQLite the gateway must not run",
@@ -186,6 +212,12 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpText((HelpAction)help.Action!);
         return root;
+    }
+
+    private void AddCached(Command command)
+    {
+        command.Arguments.Add(_cached);
+        _configuration.AddPlace(command);
     }
 
     private GatewayConfiguration Load(ParseResult line) => _configuration.Load(line, environment);

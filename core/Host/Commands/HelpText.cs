@@ -52,6 +52,12 @@ internal sealed class HelpText(HelpAction generated) : SynchronousCommandLineAct
               glance-gateway explain --project p1 --role reader --action add_image && echo allowed
               It may run while the gateway does. Exit code 0 means allowed, 1 denied.
             """,
+        ["test"] = """
+              glance-gateway plugins test bin/Release/net10.0/Acme.ShelfDriver.dll --options options.yaml
+              glance-gateway plugins test Acme.ShelfDriver.dll --options options.yaml --only Commit --json
+              options.yaml holds what a store's section in the configuration would, without 'driver': 'directory: "{directory}"'.
+              For each case {directory} becomes a new empty directory and {unique} a new name, so that every case has a backend of its own.
+            """,
         ["doctor"] = """
               glance-gateway doctor
               glance-gateway doctor -c /etc/glance-gateway/glance-gateway.yaml --json | jq '.findings[] | select(.verdict == "wrong")'

@@ -35,17 +35,38 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             return ExitCodes.Failure;
         }
 
+        await using var staging = await ConfiguredStores.OpenStagingAsync(catalog, configuration, data.Staging, data.Scratch, loggers, time, cancellationToken);
+        if (staging.Default.State == StoreState.Failed)
+        {
+            logger.LogError("Nothing can be staged, so images can only be uploaded or copied: {Problem}", staging.Default.Problem);
+        }
+
         var options = new ImageOptions
         {
             SizeCap = configuration.Limits.ImageSizeCap,
             StallTimeout = configuration.Limits.StallTimeout,
             LeaseDuration = configuration.Limits.Lease,
+            ShowDirectUrl = configuration.Locations.ShowImageDirectUrl,
+            ShowMultipleLocations = configuration.Locations.ShowMultipleLocations,
+            LocationQuota = configuration.Locations.ImageLocationQuota,
+            SecureHash = configuration.Locations.DoSecureHash,
             DescribedProperties = describedProperties,
         };
         var policy = new PolicyRules(policyFile?.Rules ?? PolicySet.Default);
+        await using var caches = GatewayCaches.Open(configuration, data.Scratch, time, loggers.CreateLogger("GlanceGateway.Blocks"));
         var limits = ConfiguredQuotas.Open(configuration, loggers, time);
         using var limitsClosed = limits as IDisposable;
-        await using var images = new ImageServices(registry, stores, options, time, loggers, policy, limits);
+        await using var images = new ImageServices(
+            registry,
+            stores,
+            options,
+            time,
+            loggers,
+            policy,
+            limits,
+            caches.Images,
+            configuration.Import.Options with { Outbound = configuration.Outbound },
+            staging.Default.State == StoreState.Ready ? staging : null);
         await using var policyWatch = WatchPolicy(policyFile, policy, logger);
         TellPlugins(data, stores, logger);
         stores.Changed += (_, _) => TellPlugins(data, stores, logger);
@@ -57,7 +78,7 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             logger.LogInformation("{Count} namespaces of metadata definitions were added to the new registry", loaded);
         }
 
-        await images.Sweeper.StartAsync(cancellationToken);
+        await images.StartAsync(cancellationToken);
         await using var mount = await GatewayMount.StartAsync(configuration, images, loggers, cancellationToken);
         await using var server = await GatewayServer.StartAsync(configuration, images, loggers, time, cancellationToken);
         Announce(server, mount, json);

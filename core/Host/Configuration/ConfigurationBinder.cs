@@ -28,9 +28,12 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Stores = BindStores(section, data),
             Database = BindDatabase(section.Child("database", "'provider: postgresql'")),
             Mount = BindMount(section.Child("mount", "'directory: /mnt/images'")),
+            Cache = BindCache(section.Child("cache", "'max_size: 10GiB'"), data),
             PublicEndpoint = section.Read("public_endpoint", "an http or https URL without query, such as https://images.example.org", scalar => ParsePublicEndpoint(scalar.Value)),
             Outbound = new OutboundBinder(log).Bind(section.Child("outbound", "'allowed_networks: [10.20.0.0/16]'")),
             Limits = BindLimits(section.Child("limits", "'image_size_cap: 1TiB'")),
+            Import = ImportBinder.Bind(section.Child("import", "'methods: [glance-direct, copy-image]'")),
+            Locations = BindLocations(section.Child("locations", "'show_image_direct_url: true'")),
             Quotas = QuotaBinder.Bind(section.Child("quotas", "'image_size_total: 10TiB'")),
             PolicyFile = BindPolicy(section.Child("policy", "'file: /etc/glance-gateway/policy.yaml'")),
             LoadDefaultMetadefs = BindMetadefs(section.Child("metadefs", "'load_defaults: true'")),
@@ -161,6 +164,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Driver = driver ?? "",
             IsDefault = section.Flag("default") ?? false,
             Weight = section.Number("weight", 0, 1_000_000) ?? 0,
+            IsReadOnly = section.Flag("read_only") ?? false,
             Description = section.Text("description"),
             Options = [.. section.OtherValues().Select(option => new StoreOptionValue(option.Name, option.Value.Value, option.Value.Origin, section.PathOf(option.Name)))],
             Origin = section.Origin,
@@ -201,6 +205,24 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
         return new MountIdentity(project ?? "", roles is { Count: > 0 } ? roles : ["reader"]);
     }
 
+    private static CacheConfiguration? BindCache(Section? section, string data)
+    {
+        if (section is null)
+        {
+            return null;
+        }
+
+        var standard = new CacheConfiguration { Directory = DataDirectory.CacheIn(data) };
+        var cache = new CacheConfiguration
+        {
+            Directory = section.Directory("directory") ?? standard.Directory,
+            MaxBytes = section.Size("max_size", least: 64L << 20) ?? standard.MaxBytes,
+            MinFreeBytes = section.Size("min_free", least: 0) ?? standard.MinFreeBytes,
+        };
+        section.Finish();
+        return cache;
+    }
+
     private static LimitsConfiguration BindLimits(Section? section)
     {
         var defaults = new LimitsConfiguration();
@@ -217,6 +239,25 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
         };
         section.Finish();
         return limits;
+    }
+
+    private static LocationConfiguration BindLocations(Section? section)
+    {
+        var defaults = new LocationConfiguration();
+        if (section is null)
+        {
+            return defaults;
+        }
+
+        var locations = new LocationConfiguration
+        {
+            ShowImageDirectUrl = section.Flag("show_image_direct_url") ?? defaults.ShowImageDirectUrl,
+            ShowMultipleLocations = section.Flag("show_multiple_locations") ?? defaults.ShowMultipleLocations,
+            ImageLocationQuota = section.Number("image_location_quota", -1, int.MaxValue) ?? defaults.ImageLocationQuota,
+            DoSecureHash = section.Flag("do_secure_hash") ?? defaults.DoSecureHash,
+        };
+        section.Finish();
+        return locations;
     }
 
     private static string? BindPolicy(Section? section)

@@ -15,6 +15,7 @@ internal static class ConfigurationChecks
         CheckListening(configuration, log, warnings);
         CheckIdentity(configuration, log, warnings);
         CheckDatabase(configuration, log);
+        CheckStaging(configuration, log, warnings);
         CheckQuotas(configuration, log, warnings);
         CheckMount(configuration, log, warnings);
         return warnings;
@@ -112,6 +113,33 @@ internal static class ConfigurationChecks
         }
     }
 
+    private static void CheckStaging(GatewayConfiguration configuration, BindingLog log, List<string> warnings)
+    {
+        if (!log.IsSound("import", "import.staging_store", "stores", "database", "database.provider"))
+        {
+            return;
+        }
+
+        const string Key = "import.staging_store";
+        if (configuration.Import.StagingStore is { } id)
+        {
+            if (configuration.Stores.FirstOrDefault(store => store.Id == id) is not { } staging)
+            {
+                log.Report(log.PlaceOf(Key), Key, $"there is no store '{id}'; configure it under 'stores', or remove the key to stage in the data directory");
+            }
+            else if (staging.IsDefault)
+            {
+                log.Report(log.PlaceOf(Key), Key, $"store '{id}' takes new images, so nothing can be staged in it; name a store for staging alone");
+            }
+        }
+        else if (configuration.Database.Provider == DatabaseProvider.Postgresql && configuration.Import.Options.Methods.Any(method => method != ImportMethodNames.CopyImage))
+        {
+            warnings.Add(
+                "data to be imported is staged in the data directory, which other gateways on this database do not see; if there are any, "
+                + "set import.staging_store to a store that all of them reach");
+        }
+    }
+
     private static void CheckQuotas(GatewayConfiguration configuration, BindingLog log, List<string> warnings)
     {
         var quotas = configuration.Quotas;
@@ -168,6 +196,7 @@ internal static class ConfigurationChecks
         {
             yield return new("data", data, MayHoldMount: true);
             yield return new("the default store's directory", Path.Join(data, "images"));
+            yield return new("the staging directory", Path.Join(data, "staging"));
             yield return new("the scratch directory", Path.Join(data, "scratch"));
             yield return new("the registry", Path.Join(data, "registry.sqlite"));
             yield return new("the lock file", Path.Join(data, "lock"));
@@ -177,6 +206,11 @@ internal static class ConfigurationChecks
         foreach (var directory in configuration.PluginDirectories)
         {
             yield return new("plugins", directory);
+        }
+
+        if (configuration.Cache is { } cache)
+        {
+            yield return new("cache.directory", cache.Directory);
         }
 
         if (configuration.Log.File is { } logFile)

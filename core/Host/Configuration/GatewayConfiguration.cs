@@ -36,6 +36,9 @@ public sealed record GatewayConfiguration
     /// <summary><c>mount</c>; null for none.</summary>
     public MountConfiguration? Mount { get; init; }
 
+    /// <summary><c>cache</c>; null for none.</summary>
+    public CacheConfiguration? Cache { get; init; }
+
     /// <summary><c>public_endpoint</c>: the URL under which clients reach the API; null to take it from each request.</summary>
     public Uri? PublicEndpoint { get; init; }
 
@@ -44,6 +47,12 @@ public sealed record GatewayConfiguration
 
     /// <summary><c>limits</c>.</summary>
     public LimitsConfiguration Limits { get; init; } = new();
+
+    /// <summary><c>import</c>.</summary>
+    public ImportConfiguration Import { get; init; } = new();
+
+    /// <summary><c>locations</c>.</summary>
+    public LocationConfiguration Locations { get; init; } = new();
 
     /// <summary><c>quotas</c>.</summary>
     public QuotaConfiguration Quotas { get; init; } = new();
@@ -135,6 +144,9 @@ public sealed record StoreConfiguration
     /// <summary><c>weight</c>: of several stores holding an image the heaviest is read first.</summary>
     public int Weight { get; init; }
 
+    /// <summary><c>read_only</c>: whether nothing is written to it or deleted from it.</summary>
+    public bool IsReadOnly { get; init; }
+
     /// <summary><c>description</c>: the operator's words for users; null for none.</summary>
     public string? Description { get; init; }
 
@@ -203,6 +215,19 @@ public sealed record MountConfiguration
 /// <param name="Roles">The roles in it; never empty.</param>
 public sealed record MountIdentity(string Project, IReadOnlyList<string> Roles);
 
+/// <summary>The cache of data that lies in remote stores.</summary>
+public sealed record CacheConfiguration
+{
+    /// <summary><c>cache.directory</c>: a local directory of its own.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary><c>cache.max_size</c>: bytes that it may take.</summary>
+    public long MaxBytes { get; init; } = 10L << 30;
+
+    /// <summary><c>cache.min_free</c>: bytes of the filesystem that it leaves free.</summary>
+    public long MinFreeBytes { get; init; } = 1L << 30;
+}
+
 /// <summary>Limits.</summary>
 public sealed record LimitsConfiguration
 {
@@ -214,6 +239,17 @@ public sealed record LimitsConfiguration
 
     /// <summary><c>limits.lease</c>: how long a transfer's lease lives without renewal; at least a second.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>Bringing data in by other ways than an upload.</summary>
+public sealed record ImportConfiguration
+{
+    /// <summary><c>import.staging_store</c>: the store of <c>stores</c> in which data waits to be imported, and no image lies; null for a directory
+    /// under <c>data</c>.</summary>
+    public string? StagingStore { get; init; }
+
+    /// <summary>All other keys.</summary>
+    public ImportOptions Options { get; init; } = new();
 }
 
 /// <summary>What projects may use.</summary>
@@ -230,6 +266,22 @@ public sealed record QuotaConfiguration
 
     /// <summary><c>quotas.region</c>: the region whose limits count; null for those of no region.</summary>
     public string? Region { get; init; }
+}
+
+/// <summary>Where data lies: what is told of it, and what users may say of it.</summary>
+public sealed record LocationConfiguration
+{
+    /// <summary><c>locations.show_image_direct_url</c>.</summary>
+    public bool ShowImageDirectUrl { get; init; }
+
+    /// <summary><c>locations.show_multiple_locations</c>: whether images show their locations, and owners may change them.</summary>
+    public bool ShowMultipleLocations { get; init; }
+
+    /// <summary><c>locations.image_location_quota</c>: locations of an image; negative for no limit.</summary>
+    public int ImageLocationQuota { get; init; } = 10;
+
+    /// <summary><c>locations.do_secure_hash</c>: whether data that is added is read for its hashes.</summary>
+    public bool DoSecureHash { get; init; } = true;
 }
 
 /// <summary>The log.</summary>

@@ -13,18 +13,20 @@ public sealed class ImageCatalog
     private readonly PolicyRules policy;
     private readonly ImageAccess access;
     private readonly QuotaLedger quotas;
+    private readonly LocationEdits locations;
     private readonly ImageValues values;
     private readonly ImageDeletion deletion;
     private readonly PropertyProtections protections;
 
     internal ImageCatalog(
-        ImageRegistry registry, PolicyRules policy, ImageAccess access, QuotaLedger quotas, ImageValues values, ImageDeletion deletion, PropertyProtections protections)
+        ImageRegistry registry, PolicyRules policy, ImageAccess access, QuotaLedger quotas, LocationEdits locations, ImageValues values, ImageDeletion deletion, PropertyProtections protections)
     {
         this.protections = protections;
         this.registry = registry;
         this.policy = policy;
         this.access = access;
         this.quotas = quotas;
+        this.locations = locations;
         this.values = values;
         this.deletion = deletion;
     }
@@ -114,22 +116,29 @@ public sealed class ImageCatalog
     }
 
     /// <summary>Applies edits in order, all or none. No edits change nothing.</summary>
-    public async Task<Image> UpdateAsync(Caller caller, string id, IReadOnlyList<ImageEdit> edits, CancellationToken cancellationToken) =>
-        protections.Shown(caller, await ChangeAsync(
-            caller,
-            id,
-            PolicyAction.ModifyImage,
-            before =>
+    public async Task<Image> UpdateAsync(Caller caller, string id, IReadOnlyList<ImageEdit> edits, CancellationToken cancellationToken)
+    {
+        Image Edit(Image before)
+        {
+            var after = edits.Where(edit => edit.Property != "locations").Aggregate(before, (image, edit) => Apply(caller, image, edit));
+            if (after.Visibility != before.Visibility)
             {
-                var after = edits.Aggregate(before, (image, edit) => Apply(caller, image, edit));
-                if (after.Visibility != before.Visibility)
-                {
-                    RequireVisibility(caller, after);
-                }
+                RequireVisibility(caller, after);
+            }
 
-                return after;
-            },
-            cancellationToken));
+            return after;
+        }
+
+        if (LocationEdits.Are(edits))
+        {
+            var image = await access.FindForAsync(caller, id, PolicyAction.ModifyImage, cancellationToken);
+            var after = Edit(image);
+            values.RequireQuotas(after, image);
+            return protections.Shown(caller, await locations.UpdateAsync(caller, image, edits, after, cancellationToken));
+        }
+
+        return protections.Shown(caller, await ChangeAsync(caller, id, PolicyAction.ModifyImage, Edit, cancellationToken));
+    }
 
     /// <summary>Deletes an image and its data.</summary>
     public async Task DeleteAsync(Caller caller, string id, CancellationToken cancellationToken)
@@ -245,11 +254,6 @@ public sealed class ImageCatalog
     private Image Apply(Caller caller, Image image, ImageEdit edit)
     {
         var name = edit.Property;
-        if (name == "locations")
-        {
-            throw new ImageException(ImageError.Forbidden, "It's not allowed to add, replace or remove locations if locations are invisible.");
-        }
-
         if (ImageValues.IsReadOnly(name) || name == "id")
         {
             throw ImageValues.ReadOnly(name);
@@ -279,7 +283,7 @@ public sealed class ImageCatalog
                 throw new ImageException(ImageError.Conflict, $"Property {name} already present.");
         }
 
-        if (name is "disk_format" or "container_format" && image.Status is not (ImageStatus.Queued or ImageStatus.Importing))
+        if (name is "disk_format" or "container_format" && image.Status != ImageStatus.Queued)
         {
             throw new ImageException(ImageError.Forbidden, $"Attribute {name} can be only replaced for a queued image.");
         }

@@ -14,8 +14,11 @@ namespace GlanceGateway.Images;
 /// on. Undoing it instead could leave an image that claims data it does not have.</item>
 /// </list>
 /// Dying anywhere leaves the intents, which come to the same as no answer.
+/// An image without data goes at once, and what is staged for it with it; a transfer or import that is under way notices, and undoes itself.
+/// One that copies an active image to more stores is told to stop, and waited for.
 /// </remarks>
-internal sealed class ImageDeletion(ImageRegistry registry, StoreSet stores, ImageOptions options, TimeProvider time)
+internal sealed class ImageDeletion(
+    ImageRegistry registry, StoreSet stores, StagingArea staging, TaskRunner runner, ImageOptions options, TimeProvider time)
 {
     public static ImageException NothingToDelete(string id) => new(ImageError.NotFound, $"Failed to find image {id} to delete");
 
@@ -64,13 +67,40 @@ internal sealed class ImageDeletion(ImageRegistry registry, StoreSet stores, Ima
         }
     }
 
+    /// <summary>Deletes an image with all its data.</summary>
     public async Task DeleteAsync(string id, CancellationToken cancellationToken)
     {
-        if (await registry.WriteAsync((tx, ct) => PlanAsync(tx, id, ct), cancellationToken) is not { } work)
+        var plan = await PlanAsync(id, cancellationToken);
+        runner.Cancel(id);
+        await staging.DeleteAsync(plan.Staged);
+        if (plan.Work is { } work)
         {
-            return;
+            await CarryOutAsync(work);
         }
+    }
 
+    /// <summary>Deletes some copies of an image's data.</summary>
+    /// <param name="id">The image.</param>
+    /// <param name="choose">Of the image as it is when the deletion is recorded, the copies; never all.</param>
+    /// <param name="cancellationToken">Ends the call before anything is recorded.</param>
+    public async Task DeleteCopiesAsync(string id, Func<Image, IReadOnlyList<ImageLocation>> choose, CancellationToken cancellationToken) =>
+        await CarryOutAsync(await registry.WriteAsync(
+            async (tx, ct) =>
+            {
+                var image = await tx.FindImageAsync(id, ct) ?? throw ImageAccess.NoSuchImage(id);
+                var copies = choose(image);
+                if (copies.Count >= image.Locations.Count)
+                {
+                    throw new ImageException(ImageError.Forbidden, $"The last copy of image {id} goes only with the image.");
+                }
+
+                var lease = await tx.TakeLeaseAsync(LeaseNames.OfImage(id), options.LeaseDuration, ownToo: false, ct) ?? throw Busy(id);
+                return await RecordAsync(tx, id, copies, lease, ct);
+            },
+            cancellationToken));
+
+    private async Task CarryOutAsync(Deletion work)
+    {
         // From here on the deletion is carried through even when the client goes away.
         await using var lease = new HeldLease(registry, work.Lease, options.LeaseDuration, (_, _) => Task.FromResult(true), time);
         var gone = new List<StoreIntent>();
@@ -110,8 +140,39 @@ internal sealed class ImageDeletion(ImageRegistry registry, StoreSet stores, Ima
         }
     }
 
+    /// <summary>Plans, and waits while an import that was told to stop still holds the image.</summary>
+    private async Task<Plan> PlanAsync(string id, CancellationToken cancellationToken)
+    {
+        // A run of another gateway hears of it at its next renewal, which is a third of a lease away at most.
+        var until = time.GetUtcNow() + options.LeaseDuration;
+        for (var stopped = false; ; stopped = true)
+        {
+            var told = stopped;
+            var plan = await registry.WriteAsync((tx, ct) => PlanAsync(tx, id, told, ct), cancellationToken);
+            if (!plan.IsHeld)
+            {
+                return plan;
+            }
+
+            if (time.GetUtcNow() >= until)
+            {
+                throw Busy(id);
+            }
+
+            runner.Cancel(id);
+            await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellationToken);
+        }
+    }
+
+    private static ImageException Busy(string id) =>
+        new(ImageError.Conflict, $"Image {id} could not be deleted because another operation works on its data.");
+
     /// <summary>Deletes at once what has no data; else records what is about to happen.</summary>
-    private async Task<Deletion?> PlanAsync(RegistryTransaction tx, string id, CancellationToken cancellationToken)
+    /// <param name="tx">The unit of work.</param>
+    /// <param name="id">The image.</param>
+    /// <param name="told">Whether an import was told to stop before.</param>
+    /// <param name="cancellationToken">Ends the unit.</param>
+    private async Task<Plan> PlanAsync(RegistryTransaction tx, string id, bool told, CancellationToken cancellationToken)
     {
         var image = await tx.FindImageAsync(id, cancellationToken) ?? throw NothingToDelete(id);
         if (image.Protected)
@@ -122,14 +183,34 @@ internal sealed class ImageDeletion(ImageRegistry registry, StoreSet stores, Ima
         if (image.Locations.Count == 0)
         {
             // A transfer that is writing this image notices at its next renewal, or at its end, and removes its bytes.
+            var staged = await StagingArea.ForgetAsync(tx, id, cancellationToken);
             await tx.DeleteImageAsync(id, cancellationToken);
-            return null;
+            return new Plan(null, staged, IsHeld: false);
         }
 
-        var lease = await tx.TakeLeaseAsync(LeaseNames.OfImage(id), options.LeaseDuration, ownToo: false, cancellationToken)
-            ?? throw new ImageException(ImageError.Conflict, $"Image {id} could not be deleted because another operation works on its data.");
+        if (await tx.TakeLeaseAsync(LeaseNames.OfImage(id), options.LeaseDuration, ownToo: false, cancellationToken) is not { } lease)
+        {
+            if (ImportMarks.TaskOf(image) is not null)
+            {
+                await tx.UpdateImageAsync(image.WithoutTask(), cancellationToken);
+            }
+            else if (!told)
+            {
+                throw Busy(id);
+            }
+
+            return new Plan(null, null, IsHeld: true);
+        }
+
+        return new Plan(
+            await RecordAsync(tx, id, image.Locations, lease, cancellationToken), await StagingArea.ForgetAsync(tx, id, cancellationToken), IsHeld: false);
+    }
+
+    private static async Task<Deletion> RecordAsync(
+        RegistryTransaction tx, string id, IReadOnlyList<ImageLocation> locations, Lease lease, CancellationToken cancellationToken)
+    {
         var intents = new List<StoreIntent>();
-        foreach (var location in image.Locations)
+        foreach (var location in locations)
         {
             // Named after the location's row, so that a deletion tried again takes the place of the one that got no answer.
             var intent = new StoreIntent($"{location.Id:x32}", IntentKind.Delete, id, location.Store, location.Url, lease.Name, Registered: false, tx.Now);
@@ -143,6 +224,12 @@ internal sealed class ImageDeletion(ImageRegistry registry, StoreSet stores, Ima
 
     private async Task<(ImageException? Refusal, bool Answered)> DeleteFromStoreAsync(StoreIntent intent, CancellationToken cancellationToken)
     {
+        if (stores.TryGet(intent.Store, out var store) && store.IsReadOnly)
+        {
+            // What lies there is somebody else's: it is forgotten.
+            return (null, true);
+        }
+
         if (!stores.TryGetDriver(intent.Store, out var driver))
         {
             return (new ImageException(ImageError.Unavailable, $"Image {intent.ImageId} could not be deleted: its store '{intent.Store}' is not available."), true);
@@ -160,4 +247,9 @@ internal sealed class ImageDeletion(ImageRegistry registry, StoreSet stores, Ima
     }
 
     private sealed record Deletion(Lease Lease, IReadOnlyList<StoreIntent> Intents);
+
+    /// <param name="Work">What is to be deleted from stores; null for nothing.</param>
+    /// <param name="Staged">Staged bytes that are forgotten.</param>
+    /// <param name="IsHeld">Whether nothing can be done before an import has stopped, which was told so.</param>
+    private sealed record Plan(Deletion? Work, StoreIntent? Staged, bool IsHeld);
 }

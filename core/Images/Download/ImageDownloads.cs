@@ -20,13 +20,15 @@ public sealed class ImageDownloads
     private readonly ImageAccess access;
     private readonly PolicyRules policy;
     private readonly StoreSet stores;
+    private readonly ImageCaches caches;
     private readonly ILogger log;
 
-    internal ImageDownloads(ImageAccess access, PolicyRules policy, StoreSet stores, ILogger<ImageDownloads> log)
+    internal ImageDownloads(ImageAccess access, PolicyRules policy, StoreSet stores, ImageCaches caches, ILogger<ImageDownloads> log)
     {
         this.access = access;
         this.policy = policy;
         this.stores = stores;
+        this.caches = caches;
         this.log = log;
     }
 
@@ -49,13 +51,27 @@ public sealed class ImageDownloads
     public async Task<ImageData?> OpenMountedAsync(Caller caller, string imageId, CancellationToken cancellationToken) =>
         await OpenAsync(caller, (await access.FindAsync(caller, imageId, cancellationToken)).Image, cancellationToken);
 
-    private async Task<ImageData?> OpenAsync(Caller caller, Image image, CancellationToken cancellationToken)
+    /// <summary>Opens the data of an image that was found for the caller.</summary>
+    internal async Task<ImageData?> OpenAsync(Caller caller, Image image, CancellationToken cancellationToken)
     {
         if (image.Status == ImageStatus.Deactivated && !caller.IsAdmin)
         {
             throw new ImageException(ImageError.Forbidden, "The requested image has been deactivated. Image data download is forbidden.");
         }
 
+        if (caches.TryOpen(image, async token => await OpenStoredAsync(image, token) ?? throw new StoreException(StoreError.Unavailable, "No store has the data any more.")) is { } cached)
+        {
+            return new ImageData(image, cached);
+        }
+
+        return await OpenStoredAsync(image, cancellationToken) is { } stored ? new ImageData(image, caches.Wrap(image, stored)) : null;
+    }
+
+    /// <summary>Opens the data in the first store that has it, past the cache and past every rule.</summary>
+    /// <returns>Null when no store has it.</returns>
+    /// <exception cref="ImageException">Every store that should have it fails.</exception>
+    internal async Task<IByteSource?> OpenStoredAsync(Image image, CancellationToken cancellationToken)
+    {
         var failed = false;
         foreach (var location in image.Locations.OrderByDescending(l => stores.TryGet(l.Store, out var store) ? store.Weight : int.MinValue))
         {
@@ -76,7 +92,7 @@ public sealed class ImageDownloads
         return failed ? throw new ImageException(ImageError.Unavailable, $"The data of image {image.Id} cannot be read for now.") : null;
     }
 
-    private async Task<ImageData?> OpenAsync(Image image, ImageLocation location, CancellationToken cancellationToken)
+    private async Task<IByteSource?> OpenAsync(Image image, ImageLocation location, CancellationToken cancellationToken)
     {
         if (!stores.TryGetDriver(location.Store, out var driver))
         {
@@ -98,6 +114,6 @@ public sealed class ImageDownloads
             throw new StoreException(StoreError.Corrupt, $"The object has {length} bytes, the registry says {image.Size}.", location.Url);
         }
 
-        return new ImageData(image, opened.Value);
+        return opened.Value;
     }
 }

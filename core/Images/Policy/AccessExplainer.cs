@@ -34,7 +34,9 @@ public sealed class AccessExplainer(PolicySet policy)
     }
 
     /// <summary>Whether an action is about an image that exists.</summary>
-    public static bool NeedsImage(PolicyAction action) => action is not (PolicyAction.GetImages or PolicyAction.AddImage);
+    public static bool NeedsImage(PolicyAction action) => action is not (PolicyAction.GetImages or PolicyAction.AddImage or PolicyAction.StoresInfoDetail
+        or PolicyAction.CacheList or PolicyAction.CacheImage or PolicyAction.CacheDelete or PolicyAction.CacheClean or PolicyAction.CachePrune
+        or PolicyAction.ListCachedNodes);
 
     /// <summary>Whether an action is about images, so that it can be explained. Metadata definitions have actions of their own.</summary>
     public static bool IsAboutImages(PolicyAction action) => !PolicyRules.RuleName(action).Contains("metadef", StringComparison.Ordinal);

@@ -65,6 +65,19 @@ internal sealed class ImageAccess(ImageRegistry registry, PolicyRules policy)
         return image;
     }
 
+    /// <summary>Finds an image for an action that services carry out for users: within the fence around data, whether the rules let the caller
+    /// see the image otherwise or not.</summary>
+    /// <exception cref="ImageException">As by <see cref="FindForAsync"/>.</exception>
+    public async Task<Image> FindByDataAsync(Caller caller, string id, PolicyAction action, CancellationToken cancellationToken)
+    {
+        PolicyRules.RequireScope(caller, action);
+        var image = await registry.FindImageAsync(id, cancellationToken) ?? throw NoSuchImage(id);
+        var isMember = MayBeMember(caller, image) && await registry.FindMemberAsync(id, caller.ProjectId!, cancellationToken) is not null;
+        return IsVisible(caller, image, isMember) && policy.Allows(caller, action, image, isMember)
+            ? image
+            : await FindForAsync(caller, id, action, cancellationToken);
+    }
+
     private async ValueTask<bool> MaySeeListedAsync(Caller caller, Image image, CancellationToken cancellationToken)
     {
         // What is listed for others than administrators and is shared by another project is shared with theirs.

@@ -51,6 +51,48 @@ public enum PolicyAction
     /// <summary>Answer a share.</summary>
     ModifyMember,
 
+    /// <summary>Copy an active image's data to more stores.</summary>
+    CopyImage,
+
+    /// <summary>Use the tasks API.</summary>
+    TasksApiAccess,
+
+    /// <summary>See where an image's data lies.</summary>
+    GetImageLocation,
+
+    /// <summary>Add or rearrange locations by changing the image.</summary>
+    SetImageLocation,
+
+    /// <summary>Remove one copy of an image's data.</summary>
+    DeleteImageLocation,
+
+    /// <summary>Add data that lies somewhere already, by the resource for it.</summary>
+    AddImageLocation,
+
+    /// <summary>See where an image's data lies, by the resource for it.</summary>
+    FetchImageLocation,
+
+    /// <summary>See how stores are configured.</summary>
+    StoresInfoDetail,
+
+    /// <summary>See what the cache holds.</summary>
+    CacheList,
+
+    /// <summary>Have an image fetched into the cache.</summary>
+    CacheImage,
+
+    /// <summary>Have the cache forget an image, or everything.</summary>
+    CacheDelete,
+
+    /// <summary>Have the cache forget what is of no use.</summary>
+    CacheClean,
+
+    /// <summary>Have the cache keep to its limit.</summary>
+    CachePrune,
+
+    /// <summary>See which gateways have an image in their cache.</summary>
+    ListCachedNodes,
+
     /// <summary>See a namespace of metadata definitions.</summary>
     GetMetadefNamespace,
 

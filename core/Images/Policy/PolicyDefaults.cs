@@ -49,6 +49,20 @@ internal static class PolicyDefaults
         Of(PolicyAction.GetMember, $"role:admin or (role:reader and ({Owns} or {IsMember}))", "See with whom an image is shared, one by one"),
         Of(PolicyAction.GetMembers, $"role:admin or (role:reader and ({Owns} or {IsMember}))", "List with whom an image is shared"),
         Of(PolicyAction.ModifyMember, $"role:admin or (role:member and {IsMember})", "Answer a share"),
+        Of(PolicyAction.CopyImage, "role:admin", "Copy an active image's data to more stores"),
+        Of(PolicyAction.TasksApiAccess, "role:admin", "Use the tasks API"),
+        Of(PolicyAction.GetImageLocation, $"role:admin or (role:reader and {Owns})", "See where an image's data lies"),
+        Of(PolicyAction.SetImageLocation, OwningMember, "Add or rearrange locations by changing the image"),
+        Of(PolicyAction.DeleteImageLocation, "role:admin", "Remove one copy of an image's data"),
+        Of(PolicyAction.AddImageLocation, $"rule:service_api or (role:member and {Owns} and project_id:%(owner)s)", "Add data that lies somewhere already"),
+        Of(PolicyAction.FetchImageLocation, "rule:service_api", "See where an image's data lies, for services"),
+        Of(PolicyAction.StoresInfoDetail, "rule:service_api", "See how stores are configured"),
+        Of(PolicyAction.CacheList, "role:admin", "See what the cache holds"),
+        Of(PolicyAction.CacheImage, "role:admin", "Have an image fetched into the cache"),
+        Of(PolicyAction.CacheDelete, "role:admin", "Have the cache forget an image, or everything"),
+        Of(PolicyAction.CacheClean, "role:admin", "Have the cache forget what is of no use"),
+        Of(PolicyAction.CachePrune, "role:admin", "Have the cache keep to its limit"),
+        Of(PolicyAction.ListCachedNodes, "role:admin", "See which gateways have an image in their cache"),
         Of(PolicyAction.GetMetadefNamespace, SeesDefinitions, "See a namespace of metadata definitions"),
         Of(PolicyAction.GetMetadefNamespaces, OwnDefinitions, "List namespaces of metadata definitions"),
         Of(PolicyAction.AddMetadefNamespace, "rule:metadef_admin", "Create a namespace"),
@@ -80,10 +94,9 @@ internal static class PolicyDefaults
     /// <summary>Glance's rules for what this gateway does not do: an operator's file may hold them, they decide nothing.</summary>
     public static IReadOnlySet<string> Elsewhere { get; } = new HashSet<string>(StringComparer.Ordinal)
     {
-        "download_from_store", "copy_image", "copy_from",
-        "get_image_location", "set_image_location", "delete_image_location", "add_image_location", "fetch_image_location",
-        "manage_image_cache", "cache_image", "cache_list", "cache_delete", "cache_clean", "cache_prune", "list_cached_nodes",
-        "stores_info_detail", "tasks_api_access", "get_task", "get_tasks", "add_task", "modify_task",
+        "download_from_store", "copy_from",
+        "manage_image_cache",
+        "get_task", "get_tasks", "add_task", "modify_task",
     };
 
     private static PolicyRuleText Of(PolicyAction action, string check, string description) => new(PolicyRules.RuleName(action), check, description);

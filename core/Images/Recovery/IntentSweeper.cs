@@ -14,7 +14,8 @@ namespace GlanceGateway.Images;
 /// Before a store is touched the registry holds an intent. This class is the only one that ends an intent:
 /// <list type="bullet">
 /// <item>a write that the registry has recorded: the attempt's traces go, the object stays. No lease is needed, both steps are idempotent;</item>
-/// <item>a write that it has not: the attempt's bytes go, and an image still <c>saving</c> is queued again;</item>
+/// <item>a write that it has not: the attempt's bytes go, and an image still <c>saving</c>, or <c>uploading</c> with nothing staged, is queued
+/// again;</item>
 /// <item>a deletion: it is carried out, because the user asked for it and part of it may have happened. Only the store can refuse it.</item>
 /// </list>
 /// Unfinished work is taken over only under its lease: after it expired, or at start when it was this instance's own. Bytes that no intent
@@ -26,6 +27,7 @@ public sealed class IntentSweeper : IAsyncDisposable
 {
     private readonly ImageRegistry registry;
     private readonly StoreSet stores;
+    private readonly StagingStore staging;
     private readonly ImageOptions options;
     private readonly TimeProvider time;
     private readonly ILogger log;
@@ -33,10 +35,11 @@ public sealed class IntentSweeper : IAsyncDisposable
     private readonly CancellationTokenSource stopping = new();
     private Task running = Task.CompletedTask;
 
-    internal IntentSweeper(ImageRegistry registry, StoreSet stores, ImageOptions options, TimeProvider time, ILogger<IntentSweeper> log)
+    internal IntentSweeper(ImageRegistry registry, StoreSet stores, StagingStore staging, ImageOptions options, TimeProvider time, ILogger<IntentSweeper> log)
     {
         this.registry = registry;
         this.stores = stores;
+        this.staging = staging;
         this.options = options;
         this.time = time;
         this.log = log;
@@ -49,6 +52,9 @@ public sealed class IntentSweeper : IAsyncDisposable
         await SweepAsync(ownToo: true, cancellationToken);
         running = Task.WhenAll(Task.Run(RunAsync, CancellationToken.None), Task.Run(SettleFinishedAsync, CancellationToken.None));
     }
+
+    /// <summary>Goes on with the reading of a location whose gateway died, under the lease that is given with it.</summary>
+    internal Action<StoreIntent, Lease>? Verify { get; set; }
 
     /// <summary>Hands over a write that the registry has recorded; its traces are removed soon.</summary>
     internal void Schedule(StoreIntent registered) => finished.Writer.TryWrite(registered);
@@ -72,7 +78,7 @@ public sealed class IntentSweeper : IAsyncDisposable
         {
             try
             {
-                var driver = !silent.Contains(intent.Store) && stores.TryGetDriver(intent.Store, out var ready) ? ready : null;
+                var driver = silent.Contains(intent.Store) ? null : FindDriver(intent.Store);
                 await EndAsync(intent, driver, ownToo, cancellationToken);
             }
             catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
@@ -91,24 +97,82 @@ public sealed class IntentSweeper : IAsyncDisposable
     /// <exception cref="StoreException">The store could not be cleaned now; the intent stays, the image is queued again all the same.</exception>
     /// <exception cref="LeaseLostException">Nothing was undone, or another gateway does it.</exception>
     internal Task AbandonAsync(StoreIntent intent, Lease lease, CancellationToken cancellationToken) =>
-        AbandonAsync(intent, stores.TryGetDriver(intent.Store, out var driver) ? driver : null, lease, cancellationToken);
+        AbandonAsync(intent, FindDriver(intent.Store), lease, cancellationToken);
+
+    /// <summary>Ends an unfinished write under a lease that the caller holds, as far as that is possible now; the rounds do the rest.</summary>
+    internal async Task TryAbandonAsync(StoreIntent intent, Lease lease)
+    {
+        try
+        {
+            await AbandonAsync(intent, lease, CancellationToken.None);
+        }
+        catch (LeaseLostException)
+        {
+            // Another gateway has taken the work over, and cleans up.
+        }
+        catch (Exception failure)
+        {
+            ImageLog.SweepFailed(log, intent.Kind, intent.ImageId, intent.Store, failure.Message);
+        }
+    }
+
+    /// <summary>Removes what an unfinished write left, under a lease that the caller holds and keeps.</summary>
+    /// <returns>False when the store could not be cleaned now; the intent then stays for the rounds.</returns>
+    /// <exception cref="LeaseLostException">Another gateway does it.</exception>
+    internal async Task<bool> TryDiscardAsync(StoreIntent intent, Lease lease)
+    {
+        try
+        {
+            if (FindDriver(intent.Store) is not { } driver)
+            {
+                return false;
+            }
+
+            await RequireAsync(lease, CancellationToken.None);
+            await driver.SettleAsync(StagingStore.AttemptOf(intent), keepCommitted: false, CancellationToken.None);
+            await registry.WriteAsync(
+                async (tx, ct) =>
+                {
+                    await tx.RequireLeaseAsync(lease, ct);
+                    await tx.RemoveIntentAsync(intent.AttemptId, ct);
+                    return true;
+                },
+                CancellationToken.None);
+            return true;
+        }
+        catch (StoreException failure)
+        {
+            ImageLog.SweepFailed(log, intent.Kind, intent.ImageId, intent.Store, failure.Message);
+            return false;
+        }
+    }
+
+    private IStorageDriver? FindDriver(string store) =>
+        staging.TryGetDriver(store, out var driver) || stores.TryGetDriver(store, out driver) ? driver : null;
+
+    private Task<bool> RequireAsync(Lease lease, CancellationToken cancellationToken) => registry.WriteAsync(
+        async (tx, ct) =>
+        {
+            await tx.RequireLeaseAsync(lease, ct);
+            return true;
+        },
+        cancellationToken);
+
+    /// <summary>Whether an image waits for a write that will not come: then it is queued again.</summary>
+    private static async Task<bool> WaitsForAsync(StoreIntent intent, Image image, Func<string, CancellationToken, Task<StagedData?>> staged, CancellationToken cancellationToken) =>
+        image.Status == ImageStatus.Saving
+        || (image.Status == ImageStatus.Uploading && StagingStore.Owns(intent.Store) && await staged(image.Id, cancellationToken) is null);
 
     private async Task AbandonAsync(StoreIntent intent, IStorageDriver? driver, Lease lease, CancellationToken cancellationToken)
     {
         // If the registering commit went through although its caller saw a failure, the lease is gone: then nothing may be undone.
-        await registry.WriteAsync(
-            async (tx, ct) =>
-            {
-                await tx.RequireLeaseAsync(lease, ct);
-                return true;
-            },
-            cancellationToken);
+        await RequireAsync(lease, cancellationToken);
         ExceptionDispatchInfo? fault = null;
         try
         {
             if (driver is not null)
             {
-                await driver.SettleAsync(new WriteAttempt(intent.ImageId, intent.AttemptId), keepCommitted: false, cancellationToken);
+                await driver.SettleAsync(StagingStore.AttemptOf(intent), keepCommitted: false, cancellationToken);
             }
         }
         catch (StoreException failure)
@@ -120,7 +184,7 @@ public sealed class IntentSweeper : IAsyncDisposable
             async (tx, ct) =>
             {
                 await tx.RequireLeaseAsync(lease, ct);
-                if (await tx.FindImageAsync(intent.ImageId, ct) is { Status: ImageStatus.Saving } image)
+                if (await tx.FindImageAsync(intent.ImageId, ct) is { } image && await WaitsForAsync(intent, image, tx.FindStagedAsync, ct))
                 {
                     await tx.UpdateImageAsync(image with { Status = ImageStatus.Queued, Size = null, VirtualSize = null }, ct);
                 }
@@ -141,7 +205,8 @@ public sealed class IntentSweeper : IAsyncDisposable
     {
         // Without the store all that can be done is to queue an image again.
         if (driver is null && (intent.Kind != IntentKind.Write || intent.Registered
-            || await registry.FindImageAsync(intent.ImageId, cancellationToken) is not { Status: ImageStatus.Saving }))
+            || await registry.FindImageAsync(intent.ImageId, cancellationToken) is not { } image
+            || !await WaitsForAsync(intent, image, registry.FindStagedAsync, cancellationToken)))
         {
             return;
         }
@@ -158,6 +223,12 @@ public sealed class IntentSweeper : IAsyncDisposable
         }
 
         ImageLog.Sweeping(log, intent.Kind, intent.ImageId, intent.Store);
+        if (intent.Kind == IntentKind.Verify)
+        {
+            Verify?.Invoke(intent, lease);
+            return;
+        }
+
         await using var held = new HeldLease(registry, lease, options.LeaseDuration, (_, _) => Task.FromResult(true), time);
         try
         {
@@ -175,11 +246,12 @@ public sealed class IntentSweeper : IAsyncDisposable
 
     private async Task FinishDeletionAsync(StoreIntent intent, IStorageDriver driver, Lease lease, CancellationToken cancellationToken)
     {
-        var refusal = await ImageDeletion.DeleteCopyAsync(driver, intent, cancellationToken);
+        var isForeign = stores.TryGet(intent.Store, out var store) && store.IsReadOnly;
+        var refusal = isForeign ? null : await ImageDeletion.DeleteCopyAsync(driver, intent, cancellationToken);
         await registry.WriteAsync(
             async (tx, ct) =>
             {
-                if (refusal is null)
+                if (refusal is null && !StagingStore.Owns(intent.Store))
                 {
                     await ImageDeletion.RecordGoneAsync(tx, intent, ct);
                 }
@@ -202,9 +274,9 @@ public sealed class IntentSweeper : IAsyncDisposable
 
     private async Task SettleAsync(StoreIntent intent, CancellationToken cancellationToken)
     {
-        if (stores.TryGetDriver(intent.Store, out var driver))
+        if (FindDriver(intent.Store) is { } driver)
         {
-            await driver.SettleAsync(new WriteAttempt(intent.ImageId, intent.AttemptId), keepCommitted: true, cancellationToken);
+            await driver.SettleAsync(StagingStore.AttemptOf(intent), keepCommitted: true, cancellationToken);
             await registry.WriteAsync(
                 async (tx, ct) =>
                 {

@@ -1,6 +1,5 @@
 using System.IO.Pipelines;
 using GlanceGateway.Abstractions;
-using GlanceGateway.Formats;
 using GlanceGateway.Registry;
 using GlanceGateway.Stores;
 using Microsoft.Extensions.Logging;
@@ -33,6 +32,7 @@ public sealed class ImageUploads
     private readonly TimeProvider time;
     private readonly ILogger log;
     private readonly UploadPipeline pipeline;
+    private readonly ContentJudge judge;
 
     internal ImageUploads(
         ImageRegistry registry, StoreSet stores, ImageAccess access, QuotaLedger quotas, IntentSweeper sweeper, ImageOptions options, TimeProvider time, ILogger<ImageUploads> log)
@@ -46,6 +46,7 @@ public sealed class ImageUploads
         this.time = time;
         this.log = log;
         pipeline = new UploadPipeline(options, time);
+        judge = new ContentJudge(options, log);
     }
 
     /// <summary>Streams data into a store and makes the image active. Whatever ends it early leaves the image queued and no bytes.</summary>
@@ -80,7 +81,7 @@ public sealed class ImageUploads
             catch (Exception failure)
             {
                 ImageLog.UploadEnded(log, image.Id, storeId, failure.Message);
-                await AbandonAsync(intent, lease);
+                await sweeper.TryAbandonAsync(intent, lease);
                 throw Refusal(failure, image.Id, held, cancellationToken);
             }
         }
@@ -111,7 +112,7 @@ public sealed class ImageUploads
             throw new ImageException(ImageError.Invalid, $"Store for identifier {storeId} not found");
         }
 
-        return stores.TryGetDriver(store.Id, out var driver)
+        return stores.TryGetDriver(store.Id, out var driver) && !store.IsReadOnly
             ? (store.Id, driver)
             : throw new ImageException(ImageError.Gone, $"Error in store configuration. Adding images to store '{store.Id}' is disabled.");
     }
@@ -150,7 +151,7 @@ public sealed class ImageUploads
         var opened = await driver.BeginWriteAsync(write, cancellationToken);
         await using var writer = opened.IsOk ? opened.Value : throw StoreRefusals.Of(opened.Outcome);
         var data = await pipeline.RunAsync(request.Body, request.DeclaredSize, writer, hold.EnsureAsync, cancellationToken);
-        var virtualSize = Judge(image, data);
+        var virtualSize = judge.Judge(image, data);
         var committed = await writer.CommitAsync(cancellationToken);
         var stored = committed.IsOk ? committed.Value : throw StoreRefusals.Of(committed.Outcome);
         if (stored.Size != data.Size)
@@ -161,25 +162,6 @@ public sealed class ImageUploads
         // Not cancellable: from here on only the registry decides whether the upload happened.
         await registry.WriteAsync((tx, ct) => RegisterAsync(tx, write.Attempt, data, virtualSize, stored, lease, intent, ct), CancellationToken.None);
         return stored;
-    }
-
-    /// <summary>Checks that the content is what the image is said to be, and safe to open. Its format cannot change while it is being saved.</summary>
-    /// <returns>Bytes of the disk that a guest sees; null when unknown, and for no data at all.</returns>
-    /// <exception cref="ImageException"><see cref="ImageError.UnsupportedContent"/>.</exception>
-    private long? Judge(Image image, UploadedData data)
-    {
-        var verdict = FormatRules.Judge(image.DiskFormat!, image.ContainerFormat!, data.Content, options.FormatPolicy, data.Size);
-        if (verdict is not FormatVerdict.Accepted accepted)
-        {
-            throw new ImageException(ImageError.UnsupportedContent, ((FormatVerdict.Refused)verdict).Message);
-        }
-
-        if (accepted.Warning is { } warning)
-        {
-            ImageLog.ContentDoubtful(log, image.Id, warning);
-        }
-
-        return data.Size == 0 ? null : accepted.VirtualSize;
     }
 
     private static async Task<bool> RegisterAsync(
@@ -206,22 +188,5 @@ public sealed class ImageUploads
         await tx.RegisterIntentAsync(intent.AttemptId, cancellationToken);
         await tx.ReleaseLeaseAsync(lease, cancellationToken);
         return true;
-    }
-
-    /// <summary>Undoes the attempt. What cannot be undone now is left to the sweeper.</summary>
-    private async Task AbandonAsync(StoreIntent intent, Lease lease)
-    {
-        try
-        {
-            await sweeper.AbandonAsync(intent, lease, CancellationToken.None);
-        }
-        catch (LeaseLostException)
-        {
-            // Another gateway has taken the work over, and cleans up.
-        }
-        catch (Exception failure)
-        {
-            ImageLog.SweepFailed(log, intent.Kind, intent.ImageId, intent.Store, failure.Message);
-        }
     }
 }

@@ -179,6 +179,101 @@ internal sealed class IntentRow
         new(AttemptId, Words.Intent(Kind), ImageId, Store, Url, LeaseName, Registered != 0, Words.Time(CreatedAt));
 }
 
+internal sealed class TaskRow
+{
+    /// <summary>The columns under the names of the properties.</summary>
+    public const string Columns = """
+        id AS Id, type AS Type, status AS Status, owner AS Owner, image_id AS ImageId, user_id AS UserId, request_id AS RequestId, input AS Input,
+        result AS Result, message AS Message, lease_name AS LeaseName, attempts AS Attempts, created_at AS CreatedAt, updated_at AS UpdatedAt,
+        expires_at AS ExpiresAt
+        """;
+
+    public required string Id { get; init; }
+
+    public required string Type { get; init; }
+
+    public required string Status { get; init; }
+
+    public string? Owner { get; init; }
+
+    public required string ImageId { get; init; }
+
+    public string? UserId { get; init; }
+
+    public string? RequestId { get; init; }
+
+    public required string Input { get; init; }
+
+    public string? Result { get; init; }
+
+    public required string Message { get; init; }
+
+    public required string LeaseName { get; init; }
+
+    public long Attempts { get; init; }
+
+    public long CreatedAt { get; init; }
+
+    public long UpdatedAt { get; init; }
+
+    public long? ExpiresAt { get; init; }
+
+    public static TaskRow Of(TaskRecord task) => new()
+    {
+        Id = task.Id,
+        Type = task.Type,
+        Status = Words.Of(task.Status),
+        Owner = task.Owner,
+        ImageId = task.ImageId,
+        UserId = task.UserId,
+        RequestId = task.RequestId,
+        Input = task.Input,
+        Result = task.Result,
+        Message = task.Message,
+        LeaseName = task.LeaseName,
+        Attempts = task.Attempts,
+        CreatedAt = Words.Of(task.CreatedAt),
+        UpdatedAt = Words.Of(task.UpdatedAt),
+        ExpiresAt = task.ExpiresAt is { } expires ? Words.Of(expires) : null,
+    };
+
+    public TaskRecord ToTask() => new()
+    {
+        Id = Id,
+        Type = Type,
+        Status = Words.Work(Status),
+        Owner = Owner,
+        ImageId = ImageId,
+        UserId = UserId,
+        RequestId = RequestId,
+        Input = Input,
+        Result = Result,
+        Message = Message,
+        LeaseName = LeaseName,
+        Attempts = (int)Attempts,
+        CreatedAt = Words.Time(CreatedAt),
+        UpdatedAt = Words.Time(UpdatedAt),
+        ExpiresAt = ExpiresAt is { } expires ? Words.Time(expires) : null,
+    };
+}
+
+internal sealed class StagedRow
+{
+    public required string ImageId { get; init; }
+
+    public required string Store { get; init; }
+
+    public required string Url { get; init; }
+
+    public long Size { get; init; }
+
+    public required string HashValue { get; init; }
+
+    public long CreatedAt { get; init; }
+
+    public StagedData ToStaged() => new(ImageId, Store, Url, Size, HashValue, Words.Time(CreatedAt));
+}
+
 internal sealed class ChangeRow
 {
     public long Sequence { get; init; }

@@ -69,6 +69,7 @@ internal static class Words
     {
         IntentKind.Write => "write",
         IntentKind.Delete => "delete",
+        IntentKind.Verify => "verify",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such kind of intent"),
     };
 
@@ -76,6 +77,25 @@ internal static class Words
     {
         "write" => IntentKind.Write,
         "delete" => IntentKind.Delete,
+        "verify" => IntentKind.Verify,
+        _ => throw Unknown(word),
+    };
+
+    public static string Of(WorkStatus status) => status switch
+    {
+        WorkStatus.Pending => "pending",
+        WorkStatus.Processing => "processing",
+        WorkStatus.Success => "success",
+        WorkStatus.Failure => "failure",
+        _ => throw new ArgumentOutOfRangeException(nameof(status), status, "no such status of a task"),
+    };
+
+    public static WorkStatus Work(string word) => word switch
+    {
+        "pending" => WorkStatus.Pending,
+        "processing" => WorkStatus.Processing,
+        "success" => WorkStatus.Success,
+        "failure" => WorkStatus.Failure,
         _ => throw Unknown(word),
     };
 

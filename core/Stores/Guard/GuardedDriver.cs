@@ -21,6 +21,7 @@ internal class GuardedDriver : IStorageDriver
     private GuardedDriver(IStorageDriver inner, StoreGuard guard)
     {
         this.inner = inner;
+        IsReadOnly = inner is IReadOnlyStore;
         this.guard = guard;
     }
 
@@ -28,6 +29,9 @@ internal class GuardedDriver : IStorageDriver
     public int OpenTransfers => guard.OpenTransfers;
 
     private IStorageDriver Inner => inner ?? throw new StoreException(StoreError.Unavailable, "The store is closed.");
+
+    /// <summary>Whether the driver has <see cref="IReadOnlyStore"/>: a question of its own, as no caller acts on the interface.</summary>
+    public bool IsReadOnly { get; }
 
     public static GuardedDriver Wrap(IStorageDriver inner, StoreGuard guard) => (inner, inner) switch
     {

@@ -67,6 +67,13 @@ public sealed class PluginCatalog
             problems) { Unreadable = unreadable };
     }
 
+    /// <summary>A catalogue of one folder.</summary>
+    public static PluginCatalog Of(string folder)
+    {
+        var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        return new PluginCatalog([], [Examine(full)], []);
+    }
+
     /// <summary>The plugin that provides a driver; usable only when it has no problem.</summary>
     public bool TryGet(string driver, [NotNullWhen(true)] out InstalledPlugin? plugin)
     {

@@ -10,7 +10,13 @@ public sealed class FileSystemConformance : DriverConformance
     public override DriverFixture CreateFixture() => new FileSystemFixture();
 }
 
-public sealed class FileSystemFixture : DriverFixture
+/// <summary>The same suite over two directories, of which the one named second is filled first.</summary>
+public sealed class SeveralDirectoriesConformance : DriverConformance
+{
+    public override DriverFixture CreateFixture() => new FileSystemFixture(several: true);
+}
+
+public sealed class FileSystemFixture(bool several = false) : DriverFixture
 {
     private readonly TempDirectory root = new();
     private IStorageDriver? killedDriver;
@@ -19,11 +25,18 @@ public sealed class FileSystemFixture : DriverFixture
 
     public override bool CheapZeros => true;
 
-    public override ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken) =>
-        new FileSystemDriverFactory().CreateAsync(
-            new DriverOptions(new Dictionary<string, object> { ["directory"] = root["images"] }),
+    public override ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken)
+    {
+        var factory = new FileSystemDriverFactory();
+        return factory.CreateAsync(
+            OptionReader.Read(
+                factory.Options,
+                several
+                    ? new Dictionary<string, object?> { ["directories"] = $"{root["old"]}:-1, {root["images"]}:7" }
+                    : new Dictionary<string, object?> { ["directory"] = root["images"] }),
             new StoreContext("tested", root.Path, TimeProvider.System, Quiet.Logger),
             cancellationToken);
+    }
 
     public override ValueTask<IStorageDriver> ReopenAsync(IStorageDriver killed, CancellationToken cancellationToken)
     {

@@ -6,7 +6,8 @@ namespace GlanceGateway.Api.V2;
 /// <summary><c>PUT /v2/images/{image}/file</c>.</summary>
 internal sealed class UploadHandler(ImageServices images)
 {
-    private const string SizeHeader = "x-openstack-image-size";
+    /// <summary>The header in which a client names the size of what it sends.</summary>
+    public const string SizeHeader = "x-openstack-image-size";
 
     /// <summary>Hands the body on unread: a client that waits for <c>100 Continue</c> gets it when the rules have let it pass.</summary>
     public async Task HandleAsync(ApiCall call)
@@ -22,7 +23,9 @@ internal sealed class UploadHandler(ImageServices images)
         await call.WriteNothingAsync();
     }
 
-    private static long? DeclaredSize(string? header, long? contentLength)
+    /// <summary>Bytes announced: by that header, or else as the length of the body; null when unknown.</summary>
+    /// <exception cref="ApiException">400.</exception>
+    public static long? DeclaredSize(string? header, long? contentLength)
     {
         if (string.IsNullOrEmpty(header))
             return contentLength;

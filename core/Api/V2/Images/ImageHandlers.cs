@@ -15,7 +15,7 @@ internal sealed class ImageHandlers(ImageServices images, ApiOptions options)
         var parameters = RequestQuery.Read(call.Http);
         var query = ListQuery.Parse(parameters, call.Caller.Viewer, options);
         var page = await catalog.ListAsync(call.Caller, query, call.Aborted);
-        await call.WriteJsonAsync(200, w => WritePage(w, page, parameters, query.Limit));
+        await call.WriteJsonAsync(200, w => WritePage(w, call, page, parameters, query.Limit));
     }
 
     /// <summary><c>POST /v2/images</c>.</summary>
@@ -25,15 +25,17 @@ internal sealed class ImageHandlers(ImageServices images, ApiOptions options)
         var image = await catalog.CreateAsync(call.Caller, JsonBody.Members(body.RootElement), call.Aborted);
         var headers = call.Http.Response.Headers;
         headers.Location = $"{call.BaseUrl}/v2/images/{image.Id}";
+        if (images.Imports.Methods.Count > 0)
+            headers["OpenStack-image-import-methods"] = string.Join(',', images.Imports.Methods);
         headers["OpenStack-image-store-ids"] = string.Join(',', images.Stores.List(call.Caller).Select(s => s.Id));
-        await call.WriteJsonAsync(201, w => ImageJson.Write(w, image));
+        await call.WriteJsonAsync(201, w => ImageJson.Write(w, image, images.Locations.Show(call.Caller, image)));
     }
 
     /// <summary><c>GET /v2/images/{image}</c>.</summary>
     public async Task ShowAsync(ApiCall call)
     {
         var image = await catalog.GetAsync(call.Caller, call.ImageId, call.Aborted);
-        await call.WriteJsonAsync(200, w => ImageJson.Write(w, image));
+        await call.WriteJsonAsync(200, w => ImageJson.Write(w, image, images.Locations.Show(call.Caller, image)));
     }
 
     /// <summary><c>PATCH /v2/images/{image}</c>.</summary>
@@ -43,7 +45,7 @@ internal sealed class ImageHandlers(ImageServices images, ApiOptions options)
         using var body = await call.ReadJsonAsync();
         var edits = JsonPatch.Parse(body.RootElement, dialect);
         var image = await catalog.UpdateAsync(call.Caller, call.ImageId, edits, call.Aborted);
-        await call.WriteJsonAsync(200, w => ImageJson.Write(w, image));
+        await call.WriteJsonAsync(200, w => ImageJson.Write(w, image, images.Locations.Show(call.Caller, image)));
     }
 
     /// <summary><c>DELETE /v2/images/{image}</c>.</summary>
@@ -54,13 +56,13 @@ internal sealed class ImageHandlers(ImageServices images, ApiOptions options)
     }
 
     /// <summary>A page and its links. They repeat every parameter as it came; Glance keeps only the last of repeated ones and so pages wrongly.</summary>
-    private static void WritePage(Utf8JsonWriter writer, IReadOnlyList<Image> page, List<QueryParameter> parameters, int limit)
+    private void WritePage(Utf8JsonWriter writer, ApiCall call, IReadOnlyList<Image> page, List<QueryParameter> parameters, int limit)
     {
         var kept = parameters.Where(p => p.Name != "marker").Select(p => p.Raw).ToList();
         writer.WriteStartObject();
         writer.WriteStartArray("images");
         foreach (var image in page)
-            ImageJson.Write(writer, image);
+            ImageJson.Write(writer, image, images.Locations.Show(call.Caller, image));
         writer.WriteEndArray();
         writer.WriteString("first", kept.Count == 0 ? "/v2/images" : $"/v2/images?{string.Join('&', kept)}");
         writer.WriteString("schema", "/v2/schemas/images");

@@ -8,7 +8,7 @@ namespace GlanceGateway.Api.V2;
 internal static class ImageJson
 {
     /// <summary>Writes an image.</summary>
-    public static void Write(Utf8JsonWriter writer, Image image)
+    public static void Write(Utf8JsonWriter writer, Image image, VisibleLocations locations)
     {
         writer.WriteStartObject();
         foreach (var (name, value) in image.Properties)
@@ -34,6 +34,13 @@ internal static class ImageJson
         writer.WriteString("id", image.Id);
         writer.WriteString("created_at", WireValues.Of(image.CreatedAt));
         writer.WriteString("updated_at", WireValues.Of(image.UpdatedAt));
+        if (locations.All is { } all)
+        {
+            writer.WritePropertyName("locations");
+            LocationHandlers.Write(writer, all);
+        }
+        if (locations.DirectUrl is { } direct)
+            writer.WriteString("direct_url", direct);
         writer.WriteStartArray("tags");
         foreach (var tag in image.Tags)
             writer.WriteStringValue(tag);

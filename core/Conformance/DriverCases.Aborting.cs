@@ -3,7 +3,7 @@ using GlanceGateway.Abstractions;
 namespace GlanceGateway.Conformance;
 
 /// <summary>Attempts that end early: by dispose, by cancellation, by the death of the process.</summary>
-public abstract partial class DriverConformance
+internal sealed partial class DriverCases
 {
     /// <summary>Where an attempt ends.</summary>
     public enum Stage
@@ -22,11 +22,10 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>An abort leaves no image; what it leaves otherwise is listed and can be settled.</summary>
-    [Theory]
-    [InlineData(Stage.Begun)]
-    [InlineData(Stage.Written)]
-    [InlineData(Stage.Zeros)]
-    [InlineData(Stage.Cancelled)]
+    [DriverCase(Stage.Begun)]
+    [DriverCase(Stage.Written)]
+    [DriverCase(Stage.Zeros)]
+    [DriverCase(Stage.Cancelled)]
     public async Task Abort_leaves_no_image(Stage stage)
     {
         var attempt = NewAttempt();
@@ -40,10 +39,9 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>A killed process cannot clean up; its successor can.</summary>
-    [Theory]
-    [InlineData(Stage.Begun)]
-    [InlineData(Stage.Written)]
-    [InlineData(Stage.Zeros)]
+    [DriverCase(Stage.Begun)]
+    [DriverCase(Stage.Written)]
+    [DriverCase(Stage.Zeros)]
     public async Task Death_in_the_middle_leaves_residue_that_can_be_settled(Stage stage)
     {
         var attempt = NewAttempt();
@@ -60,7 +58,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>The registry recorded the location, then the process died: the image stays.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Death_after_the_commit_keeps_a_recorded_image()
     {
         var attempt = NewAttempt();
@@ -78,7 +76,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>The process died before the registry recorded the location: the image goes.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Death_after_the_commit_lets_an_unrecorded_image_go()
     {
         var attempt = NewAttempt();
@@ -95,7 +93,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>An attempt that lost and then died must not take the winner's image along.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Death_of_a_loser_leaves_the_winners_image()
     {
         var image = NewImage();
@@ -115,7 +113,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>Another gateway may take this one for dead and settle its attempt; the name then stays free of it, unless the driver cannot tell.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Attempt_that_was_settled_meanwhile_cannot_commit()
     {
         if (!Fixture.SettledAttemptsCannotCommit)
@@ -131,7 +129,7 @@ public abstract partial class DriverConformance
         await AssertForgottenAsync(attempt);
     }
 
-    private static async ValueTask AdvanceAsync(IStoreWriter writer, Stage stage)
+    private async ValueTask AdvanceAsync(IStoreWriter writer, Stage stage)
     {
         if (stage is Stage.Written or Stage.Cancelled)
             await AppendAsync(writer, new Pattern(44), 0, writer.PreferredWriteSize + 10L);

@@ -3,10 +3,10 @@ using GlanceGateway.Abstractions;
 namespace GlanceGateway.Conformance;
 
 /// <summary>When an image appears under its name, whose it is, and how it goes again.</summary>
-public abstract partial class DriverConformance
+internal sealed partial class DriverCases
 {
     /// <summary>Readers never see half an image, and a deleted name is free again.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Nothing_is_visible_before_the_commit()
     {
         NeedsWriting();
@@ -23,7 +23,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>The host repeats a commit whose answer it did not get.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Commit_twice_gives_the_same_result()
     {
         await using var writer = await BeginAsync(NewAttempt());
@@ -38,7 +38,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>A driver that only reads says so at once.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Driver_that_only_reads_takes_nothing()
     {
         if (!Fixture.ReadOnly)
@@ -51,7 +51,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>An image that is there is never replaced.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Second_attempt_at_a_stored_image_is_a_duplicate()
     {
         NeedsWriting();
@@ -76,7 +76,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>Of two attempts that run at once, one wins and the other leaves without a trace.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Loser_of_a_race_does_no_harm_to_the_winner()
     {
         var image = NewImage();
@@ -96,7 +96,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>After the registry has the location, only the traces go.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Settle_keeping_the_object_removes_only_traces()
     {
         var attempt = NewAttempt();
@@ -110,7 +110,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>When the registry never got the location, the object goes too.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Settle_not_keeping_removes_the_attempts_own_object()
     {
         var attempt = NewAttempt();
@@ -125,7 +125,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>The intent is older than the first byte, so an attempt may be settled that never was.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Settle_of_an_attempt_that_left_nothing_is_done_at_once()
     {
         var image = NewImage();
@@ -138,7 +138,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>Deleting is idempotent.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Delete_twice_is_absent_the_second_time()
     {
         NeedsWriting();
@@ -150,7 +150,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>A location is not a path to anywhere else.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Locations_of_elsewhere_are_invalid()
     {
         NeedsWriting();

@@ -3,12 +3,12 @@ using GlanceGateway.Abstractions;
 namespace GlanceGateway.Conformance;
 
 /// <summary>Random access, forward ranges, and what a source says of itself.</summary>
-public abstract partial class DriverConformance
+internal sealed partial class DriverCases
 {
     private const int ReadLength = (3 * 1024 * 1024) + 321;
 
     /// <summary>Many readers share one source.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Random_ranges_are_read_by_many_at_once()
     {
         var pattern = new Pattern(11);
@@ -30,7 +30,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>The end of a source is not an error.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Reads_at_and_past_the_end_are_short_or_empty()
     {
         var pattern = new Pattern(12);
@@ -47,7 +47,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>An empty image is an image.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Empty_image_has_no_bytes()
     {
         var stored = await StoreAndSettleAsync(new Pattern(0), 0);
@@ -59,15 +59,14 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>What a download and its Range header need.</summary>
-    [Theory]
-    [InlineData(0, null, ReadLength)]
-    [InlineData(0, 1L, 1)]
-    [InlineData(1, 65_536L, 65_536)]
-    [InlineData(1_048_575, 2L, 2)]
-    [InlineData(ReadLength - 5, null, 5)]
-    [InlineData(ReadLength - 5, 100L, 5)]
-    [InlineData(ReadLength, null, 0)]
-    [InlineData(77, 0L, 0)]
+    [DriverCase(0, null, ReadLength)]
+    [DriverCase(0, 1L, 1)]
+    [DriverCase(1, 65_536L, 65_536)]
+    [DriverCase(1_048_575, 2L, 2)]
+    [DriverCase(ReadLength - 5, null, 5)]
+    [DriverCase(ReadLength - 5, 100L, 5)]
+    [DriverCase(ReadLength, null, 0)]
+    [DriverCase(77, 0L, 0)]
     public async Task Forward_range_gives_exactly_its_bytes(long offset, long? length, int expected)
     {
         var pattern = new Pattern(13);
@@ -82,7 +81,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>Downloads of one image share its source.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Forward_ranges_run_side_by_side()
     {
         var pattern = new Pattern(14);
@@ -97,7 +96,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>The host plans requests by the hints and compares validators.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Source_describes_itself_the_same_way_each_time()
     {
         var stored = await StoreAndSettleAsync(new Pattern(15), 1000);
@@ -111,7 +110,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>A source that was closed under a reader says so, and nothing else.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Disposed_source_refuses_reads()
     {
         var stored = await StoreAndSettleAsync(new Pattern(16), 1000);
@@ -123,7 +122,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>Extents cover the image once, and what they call a hole reads as zeros.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Extents_agree_with_the_content()
     {
         const int Data = 1 << 20;
@@ -164,7 +163,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>sendfile and passthrough read the descriptor without the driver.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Local_file_is_the_plain_bytes_and_outlives_its_name()
     {
         var pattern = new Pattern(18);

@@ -3,10 +3,10 @@ using GlanceGateway.Abstractions;
 namespace GlanceGateway.Conformance;
 
 /// <summary>What is written is what is read.</summary>
-public abstract partial class DriverConformance
+internal sealed partial class DriverCases
 {
     /// <summary>The host sizes its buffers by it.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Preferred_write_size_is_a_power_of_two_within_bounds()
     {
         await using var writer = await BeginAsync(NewAttempt());
@@ -16,9 +16,8 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>Lengths around every boundary, announced and not.</summary>
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
+    [DriverCase(true)]
+    [DriverCase(false)]
     public async Task Every_length_reads_back(bool declared)
     {
         int chunk;
@@ -37,7 +36,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>Zeros at the start, at the end, unaligned, and alone.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Zero_runs_read_back_wherever_they_are()
     {
         var pattern = new Pattern(7);
@@ -69,7 +68,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>Offsets beyond 32 bits, where zeros cost nothing.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Sparse_image_of_five_gib_reads_back()
     {
         if (!Fixture.CheapZeros)
@@ -96,7 +95,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>One driver serves all transfers of a store.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Images_are_written_side_by_side()
     {
         var stored = await Task.WhenAll(
@@ -108,7 +107,7 @@ public abstract partial class DriverConformance
     }
 
     /// <summary>A cancelled call ends itself and nothing else.</summary>
-    [Fact]
+    [DriverCase]
     public async Task Cancelled_calls_leave_the_driver_usable()
     {
         using var cancelled = new CancellationTokenSource();

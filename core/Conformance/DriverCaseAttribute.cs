@@ -1,0 +1,8 @@
+namespace GlanceGateway.Conformance;
+
+/// <summary>Marks a method as a case; with arguments, as one case for each set of them.</summary>
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+internal sealed class DriverCaseAttribute(params object?[] arguments) : Attribute
+{
+    public object?[] Arguments { get; } = arguments;
+}

@@ -1,0 +1,23 @@
+using GlanceGateway.Stores;
+
+namespace GlanceGateway.Images;
+
+/// <summary>How images are imported.</summary>
+public sealed record ImportOptions
+{
+    /// <summary>The methods that clients may use, in the order in which they are announced. One that this gateway does not know, or cannot use
+    /// because it has no staging area, is left out.</summary>
+    public IReadOnlyList<string> Methods { get; init; } = [ImportMethodNames.GlanceDirect, ImportMethodNames.WebDownload, ImportMethodNames.CopyImage];
+
+    /// <summary>Imports that run at the same time in this process; others wait. At least 1.</summary>
+    public int ParallelImports { get; init; } = 8;
+
+    /// <summary>Stores into which one import copies at the same time. At least 1.</summary>
+    public int ParallelStores { get; init; } = 2;
+
+    /// <summary>What <c>web-download</c> may connect to.</summary>
+    public OutboundRules Outbound { get; init; } = new();
+
+    /// <summary>How long the record of a task stays after its end.</summary>
+    public TimeSpan TaskLifetime { get; init; } = TimeSpan.FromHours(48);
+}

@@ -1,0 +1,13 @@
+using Xunit.MicrosoftTestingPlatform;
+using Xunit.Runner.InProc.SystemConsole;
+
+namespace GlanceGateway.Blocks.Tests;
+
+/// <summary>Runs the tests, or the child process that one of them kills.</summary>
+internal static class Program
+{
+    private static Task<int> Main(string[] arguments) =>
+        arguments is [Victim.Argument, string directory, string seed] ? Victim.RunAsync(directory, int.Parse(seed))
+        : arguments.Contains("--server") || arguments.Contains("--internal-msbuild-node") ? TestPlatformTestFramework.RunAsync(arguments, SelfRegisteredExtensions.AddSelfRegisteredExtensions)
+        : ConsoleRunner.Run(arguments);
+}

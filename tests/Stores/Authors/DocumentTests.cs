@@ -1,0 +1,83 @@
+using GlanceGateway.Abstractions;
+using GlanceGateway.Conformance;
+using GlanceGateway.Testing;
+
+namespace GlanceGateway.Stores.Tests.Authors;
+
+/// <summary>What the document for authors says is true.</summary>
+public sealed class DocumentTests : IDisposable
+{
+    private static readonly string Template = Path.Combine(RepositoryPaths.Root, "templates", "driver");
+
+    private readonly TempDirectory root = new();
+
+    public void Dispose() => root.Dispose();
+
+    [Fact]
+    public async Task The_driver_that_the_document_opens_with_compiles_and_conforms()
+    {
+        var document = await File.ReadAllTextAsync(Path.Combine(RepositoryPaths.Root, "docs", "writing-a-driver.md"), TestContext.Current.CancellationToken);
+        var code = document.Split("```csharp\n", 2)[1].Split("```\n", 2)[0];
+        Assert.Equal(await File.ReadAllTextAsync(Path.Combine(Template, "Driver.cs"), TestContext.Current.CancellationToken), code);
+
+        // The template's project, with the contract as it was just built in the place of the package.
+        Directory.CreateDirectory(root["driver"]);
+        await File.WriteAllTextAsync(root["driver/Driver.cs"], code, TestContext.Current.CancellationToken);
+        File.Copy(Path.Combine(Template, PluginManifest.FileName), root["driver/plugin.json"]);
+        var project = await File.ReadAllTextAsync(Path.Combine(Template, "Acme.ShelfDriver.csproj"), TestContext.Current.CancellationToken);
+        var reference = "<PackageReference Include=\"GlanceGateway.Abstractions\" Version=\"0.1.0\" ExcludeAssets=\"runtime\" />";
+        Assert.Contains(reference, project, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(
+            root["driver/Acme.ShelfDriver.csproj"],
+            project.Replace(reference, $"<Reference Include=\"{typeof(IStorageDriver).Assembly.Location}\" Private=\"false\" />", StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
+        (await DotnetAsync(["build", root["driver"], "-c", "Release", "-v", "q", "--nologo", "-o", root["built"]])).Succeeded();
+
+        await ConformAsync(root["built"]);
+    }
+
+    [Fact]
+    public async Task The_template_makes_a_driver_that_conforms()
+    {
+        foreach (var packed in new[] { "core/Abstractions", "core/Conformance", "tests/Conformance", "templates" })
+            (await DotnetAsync(["pack", Path.Combine(RepositoryPaths.Root, packed), "-c", "Release", "-v", "q", "--nologo", "-o", root["packages"]])).Succeeded();
+        await File.WriteAllTextAsync(
+            root["NuGet.config"],
+            $"<configuration><packageSources><clear/><add key=\"here\" value=\"{root["packages"]}\"/></packageSources><config><add key=\"globalPackagesFolder\" value=\"{root["cache"]}\"/></config></configuration>",
+            TestContext.Current.CancellationToken);
+
+        var hive = root["hive"];
+        var package = Assert.Single(Directory.GetFiles(root["packages"], "GlanceGateway.Templates.*.nupkg"));
+        (await DotnetAsync(["new", "install", package, "--debug:custom-hive", hive])).Succeeded();
+        (await DotnetAsync(["new", "glance-driver", "-n", "Acme.MyDriver", "-o", root["Acme.MyDriver"], "--debug:custom-hive", hive])).Succeeded();
+        (await DotnetAsync(["build", root["Acme.MyDriver"], "-c", "Release", "-v", "q", "--nologo", "-o", root["built"]])).Succeeded();
+
+        await ConformAsync(root["built"]);
+    }
+
+    // Neither the build nodes nor the compiler server stay behind.
+    private static Task<CommandResult> DotnetAsync(string[] arguments) => Command.RunAsync(
+        "dotnet",
+        arguments,
+        new Dictionary<string, string> { ["MSBUILDDISABLENODEREUSE"] = "1", ["UseSharedCompilation"] = "false", ["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1" },
+        TimeSpan.FromMinutes(5));
+
+    private static async Task ConformAsync(string folder)
+    {
+        // Made by the umask of whoever runs the tests.
+        foreach (var entry in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Append(folder))
+            File.SetUnixFileMode(entry, File.GetUnixFileMode(entry) & ~(UnixFileMode.GroupWrite | UnixFileMode.OtherWrite));
+        Assert.Null(Assert.Single(PluginCatalog.Of(folder).Plugins).Problem);
+        foreach (var promise in ConformanceSuite.Cases)
+        {
+            try
+            {
+                await promise.RunAsync(new AuthorFixture(folder), TestContext.Current.CancellationToken);
+            }
+            catch (CaseSkippedException)
+            {
+                // The example has no holes and no local files to show.
+            }
+        }
+    }
+}
