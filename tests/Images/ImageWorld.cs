@@ -178,7 +178,7 @@ internal sealed class ImageWorld : IAsyncDisposable
             TimeProvider.System,
             Token);
         Assert.All(stores.All.Concat(staging.All), s => Assert.Null(s.Problem));
-        var images = new ImageServices(registry, stores, options ?? new ImageOptions(), clock, loggers, policy, limits, import, staging);
+        var images = new ImageServices(registry, stores, options ?? new ImageOptions(), clock, loggers, policy, limits, caches: null, import, staging);
         if (sweep)
         {
             await images.StartAsync(Token);

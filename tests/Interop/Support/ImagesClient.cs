@@ -59,6 +59,12 @@ internal sealed class ImagesClient : IDisposable
         return http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Token);
     }
 
+    public async Task<HttpResponseMessage> SendRangeAsync(string path, RangeHeaderValue range)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Range = range } };
+        return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Token);
+    }
+
     public async Task<HttpStatusCode> StatusAsync(HttpMethod method, string path, object? body = null)
     {
         using var answer = await SendAsync(method, path, body);
