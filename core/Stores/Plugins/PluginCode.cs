@@ -8,11 +8,11 @@ namespace GlanceGateway.Stores;
 /// <summary>
 /// The code of a plugin: the only file that knows the loading library, whose author no longer works on it.
 /// <para>
-/// Code is loaded once for each set of bytes and stays until the process ends. It could be unloaded, and once was, but .NET 10 does not survive
-/// that under load: while a collectible load context goes, the runtime takes its entries out of the process-wide cache of interface dispatch
-/// without the lock under which other threads put theirs in, and an interface call that comes upon such an entry later runs into freed memory
-/// (<see href="https://github.com/dotnet/runtime/issues/128859"/>; seen here as a general protection fault in the runtime's resolver). The cache
-/// of generic virtual methods keeps entries of unloaded code as well (<see href="https://github.com/dotnet/runtime/issues/132562"/>). What a swap
+/// Code is loaded once for each set of bytes and stays until the process ends. It could be unloaded, and once was; then a process that loaded and
+/// unloaded hundreds of plugins under load died once of a general protection fault in the runtime's resolver of interface calls, on a thread of
+/// the pool. .NET 10 is known to spoil, when a collectible load context goes, two process-wide tables that such calls are looked up in: the cache
+/// of interface dispatch, mended without the lock under which others fill it (<see href="https://github.com/dotnet/runtime/issues/128859"/>), and
+/// that of generic virtual methods (<see href="https://github.com/dotnet/runtime/issues/132562"/>). A gateway must not die of a swap. What a swap
 /// leaves behind is the old code, of 0.1 to 6 MB for the drivers of this product plus what was compiled of it; a store's data goes with its
 /// driver. Native libraries may call into a plugin for as long as they like.
 /// </para>
