@@ -15,7 +15,7 @@ internal static class TaskJson
         writer.WriteString("id", task.Id);
         writer.WriteString("type", task.Type);
         writer.WriteString("status", WireNames.Of(task.Status));
-        writer.WriteString("owner", task.Owner);
+        WriteKnown(writer, "owner", task.Owner);
         WriteFrame(writer, task);
         WriteExpiry(writer, task);
         writer.WriteEndObject();
@@ -29,13 +29,13 @@ internal static class TaskJson
         WriteContent(writer, "input", task.Input);
         writer.WriteString("type", task.Type);
         writer.WriteString("status", WireNames.Of(task.Status));
-        writer.WriteString("owner", task.Owner);
+        WriteKnown(writer, "owner", task.Owner);
         writer.WriteString("message", task.Message);
         WriteContent(writer, "result", task.Result);
         WriteFrame(writer, task);
         writer.WriteString("image_id", task.ImageId);
-        writer.WriteString("request_id", task.RequestId);
-        writer.WriteString("user_id", task.UserId);
+        WriteKnown(writer, "request_id", task.RequestId);
+        WriteKnown(writer, "user_id", task.UserId);
         WriteExpiry(writer, task);
         writer.WriteEndObject();
     }
@@ -74,6 +74,13 @@ internal static class TaskJson
     {
         if (task.ExpiresAt is { } expires)
             writer.WriteString("expires_at", WireValues.Of(expires));
+    }
+
+    /// <summary>The published schema allows text only, and clients hold the answer to it: what is not known is left out.</summary>
+    private static void WriteKnown(Utf8JsonWriter writer, string name, string? value)
+    {
+        if (value is not null)
+            writer.WriteString(name, value);
     }
 
     private static void WriteContent(Utf8JsonWriter writer, string name, string? json)
