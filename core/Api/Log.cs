@@ -35,6 +35,9 @@ internal static partial class Log
     [LoggerMessage(24, LogLevel.Information, "the identity service at {Url} answers again")]
     public static partial void KeystoneAnswers(ILogger logger, Uri url);
 
+    [LoggerMessage(30, LogLevel.Warning, "no certificate from the key manager: {Reason}")]
+    public static partial void CertificateNotFound(ILogger logger, string reason);
+
     [LoggerMessage(29, LogLevel.Error, "the identity service at {Url} does not let {User} read limits (status {Status}): give it the role 'reader' on the system")]
     public static partial void LimitsRefused(ILogger logger, Uri url, string user, int status);
 

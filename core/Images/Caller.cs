@@ -21,7 +21,7 @@ public sealed class Caller
     private Caller(Caller caller, FrozenSet<string> serviceRoles)
     {
         (ProjectId, UserId, Roles, IsAdmin) = (caller.ProjectId, caller.UserId, caller.Roles, caller.IsAdmin);
-        (DomainId, SystemScope, ServiceRoles) = (caller.DomainId, caller.SystemScope, serviceRoles);
+        (DomainId, SystemScope, ServiceRoles, IdentityToken) = (caller.DomainId, caller.SystemScope, serviceRoles, caller.IdentityToken);
     }
 
     /// <summary>The project.</summary>
@@ -35,6 +35,10 @@ public sealed class Caller
 
     /// <summary>The domain that the token is for; null for a token of a project.</summary>
     public string? DomainId { get; init; }
+
+    /// <summary>The token that the identity service gave the caller, to ask other services as the caller while its request lasts; null for none.
+    /// A secret: never to be printed or kept.</summary>
+    public string? IdentityToken { get; private init; }
 
     /// <summary>Lower-case role names.</summary>
     public FrozenSet<string> Roles { get; }
@@ -51,6 +55,9 @@ public sealed class Caller
     /// <summary>The same caller, whose request a service passes on.</summary>
     /// <param name="service">As whom the service has identified itself.</param>
     public Caller Through(Caller service) => new(this, service.Roles);
+
+    /// <summary>The same caller with its token.</summary>
+    public Caller WithToken(string token) => new(this, ServiceRoles) { IdentityToken = token };
 
     /// <summary>The gateway itself, for its own background work.</summary>
     public static Caller Gateway { get; } = new(null, "glance-gateway", ["admin"]);

@@ -21,6 +21,7 @@ public sealed class ImageServices : IAsyncDisposable
     /// <param name="caches">Between stores and readers; null for none. Not disposed.</param>
     /// <param name="import">How images are imported; null for the defaults.</param>
     /// <param name="staging">A set of one store, where data waits to be imported; null for none, which leaves only copies between stores. Not disposed.</param>
+    /// <param name="signatures">How signatures of images are verified; null to refuse the data of signed images.</param>
     public ImageServices(
         ImageRegistry registry,
         StoreSet stores,
@@ -31,7 +32,8 @@ public sealed class ImageServices : IAsyncDisposable
         ILimitSource? limits = null,
         ImageCaches? caches = null,
         ImportOptions? import = null,
-        StoreSet? staging = null)
+        StoreSet? staging = null,
+        SignatureOptions? signatures = null)
     {
         Options = options;
         Schema = new ImageSchema(options);
@@ -43,14 +45,15 @@ public sealed class ImageServices : IAsyncDisposable
         var stagingStore = new StagingStore(staging);
         Sweeper = new IntentSweeper(registry, stores, stagingStore, options, time, loggers.CreateLogger<IntentSweeper>());
         var area = new StagingArea(registry, stagingStore, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
-        Uploads = new ImageUploads(registry, stores, access, Quotas, Sweeper, options, time, loggers.CreateLogger<ImageUploads>());
+        var verification = new ImageSignatures(signatures ?? new SignatureOptions(), time);
+        Uploads = new ImageUploads(registry, stores, access, Quotas, Sweeper, verification, options, time, loggers.CreateLogger<ImageUploads>());
         Downloads = new ImageDownloads(access, policy, stores, caches ?? ImageCaches.None, loggers.CreateLogger<ImageDownloads>());
         Staging = new ImageStaging(registry, access, Quotas, area, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
 
         web = new WebImport(import.Outbound, options.StallTimeout, time, loggers.CreateLogger<ImageImports>());
         var methods = MethodsOf(import, area.IsConfigured, web);
         var importLog = loggers.CreateLogger<ImageImports>();
-        var copies = new StoreCopy(registry, stores, new ContentJudge(options, importLog), options, time);
+        var copies = new StoreCopy(registry, stores, new ContentJudge(options, importLog), verification, options, time);
         var byName = methods.ToDictionary(method => method.Name, StringComparer.Ordinal);
         var work = new ImportWork(registry, byName, Quotas, area, copies, Downloads, Sweeper, import, options, importLog);
         Runner = new TaskRunner(registry, Sweeper, [work], import.ParallelImports, options, time, loggers.CreateLogger<TaskRunner>());

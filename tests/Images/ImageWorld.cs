@@ -49,10 +49,10 @@ internal sealed class ImageWorld : IAsyncDisposable
 
     public static async Task<ImageWorld> OpenAsync(
         ImageOptions? options = null, TimeProvider? time = null, bool sweep = true, PolicyRules? policy = null, ILimitSource? limits = null,
-        PostgresOptions? postgres = null, ImportOptions? import = null)
+        PostgresOptions? postgres = null, ImportOptions? import = null, SignatureOptions? signatures = null)
     {
         var directory = new TempDirectory();
-        return await OpenAsync(directory, directory.Path, "instance-a", options, time, sweep, policy, limits, postgres, import);
+        return await OpenAsync(directory, directory.Path, "instance-a", options, time, sweep, policy, limits, postgres, import, signatures);
     }
 
     /// <summary>Another gateway over the same registry and stores.</summary>
@@ -145,7 +145,7 @@ internal sealed class ImageWorld : IAsyncDisposable
 
     private static async Task<ImageWorld> OpenAsync(
         TempDirectory? directory, string path, string instance, ImageOptions? options, TimeProvider? time, bool sweep, PolicyRules? policy = null,
-        ILimitSource? limits = null, PostgresOptions? postgres = null, ImportOptions? import = null)
+        ILimitSource? limits = null, PostgresOptions? postgres = null, ImportOptions? import = null, SignatureOptions? signatures = null)
     {
         var loggers = NullLoggerFactory.Instance;
         var clock = time ?? TimeProvider.System;
@@ -178,7 +178,7 @@ internal sealed class ImageWorld : IAsyncDisposable
             TimeProvider.System,
             Token);
         Assert.All(stores.All.Concat(staging.All), s => Assert.Null(s.Problem));
-        var images = new ImageServices(registry, stores, options ?? new ImageOptions(), clock, loggers, policy, limits, caches: null, import, staging);
+        var images = new ImageServices(registry, stores, options ?? new ImageOptions(), clock, loggers, policy, limits, import: import, staging: staging, signatures: signatures);
         if (sweep)
         {
             await images.StartAsync(Token);

@@ -56,7 +56,7 @@ public sealed class PipelineTests
     private static byte[] Filled(int length) => [.. Enumerable.Repeat((byte)0x11, length)];
 
     private static Task<UploadedData> RunAsync(PipeReader body, IStoreWriter writer) =>
-        new UploadPipeline(new ImageOptions(), TimeProvider.System).RunAsync(body, null, writer, null, Token);
+        new UploadPipeline(new ImageOptions(), TimeProvider.System).RunAsync(body, null, writer, reserve: null, signature: null, Token);
 
     /// <summary>Keeps the buffer of its first write until told.</summary>
     private sealed class HeldWriter : IStoreWriter

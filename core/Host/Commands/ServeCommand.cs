@@ -54,6 +54,7 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
         };
         var policy = new PolicyRules(policyFile?.Rules ?? PolicySet.Default);
         await using var caches = GatewayCaches.Open(configuration, data.Scratch, time, loggers.CreateLogger("GlanceGateway.Blocks"));
+        using var signatures = ConfiguredSignatures.Open(configuration, loggers, time);
         var limits = ConfiguredQuotas.Open(configuration, loggers, time);
         using var limitsClosed = limits as IDisposable;
         await using var images = new ImageServices(
@@ -66,7 +67,8 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             limits,
             caches.Images,
             configuration.Import.Options with { Outbound = configuration.Outbound },
-            staging.Default.State == StoreState.Ready ? staging : null);
+            staging.Default.State == StoreState.Ready ? staging : null,
+            signatures.Options);
         await using var policyWatch = WatchPolicy(policyFile, policy, logger);
         TellPlugins(data, stores, logger);
         stores.Changed += (_, _) => TellPlugins(data, stores, logger);

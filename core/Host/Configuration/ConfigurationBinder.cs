@@ -33,6 +33,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Outbound = new OutboundBinder(log).Bind(section.Child("outbound", "'allowed_networks: [10.20.0.0/16]'")),
             Limits = BindLimits(section.Child("limits", "'image_size_cap: 1TiB'")),
             Import = ImportBinder.Bind(section.Child("import", "'methods: [glance-direct, copy-image]'")),
+            Signatures = SignatureBinder.Bind(section.Child("signatures", "'certificates: /etc/glance-gateway/certificates'")),
             Locations = BindLocations(section.Child("locations", "'show_image_direct_url: true'")),
             Quotas = QuotaBinder.Bind(section.Child("quotas", "'image_size_total: 10TiB'")),
             PolicyFile = BindPolicy(section.Child("policy", "'file: /etc/glance-gateway/policy.yaml'")),

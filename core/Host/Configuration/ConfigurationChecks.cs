@@ -16,6 +16,7 @@ internal static class ConfigurationChecks
         CheckIdentity(configuration, log, warnings);
         CheckDatabase(configuration, log);
         CheckStaging(configuration, log, warnings);
+        CheckSignatures(configuration, log, warnings);
         CheckQuotas(configuration, log, warnings);
         CheckMount(configuration, log, warnings);
         return warnings;
@@ -137,6 +138,30 @@ internal static class ConfigurationChecks
             warnings.Add(
                 "data to be imported is staged in the data directory, which other gateways on this database do not see; if there are any, "
                 + "set import.staging_store to a store that all of them reach");
+        }
+    }
+
+    private static void CheckSignatures(GatewayConfiguration configuration, BindingLog log, List<string> warnings)
+    {
+        var signatures = configuration.Signatures;
+        if (!log.IsSound("signatures", "signatures.certificates", "signatures.barbican", "identity", "identity.mode"))
+        {
+            return;
+        }
+
+        if (signatures.Barbican && configuration.Identity.Mode != IdentityMode.Keystone)
+        {
+            log.Report(
+                log.PlaceOf("signatures.barbican"), "signatures.barbican", "the key manager is found through the identity service; set identity.mode to keystone, or keep certificates in a directory (signatures.certificates)");
+        }
+        else if (signatures is { TrustedFile: not null, Directory: null, Barbican: false })
+        {
+            warnings.Add("signatures.trusted_certificates has no effect without a place to find certificates (signatures.certificates, signatures.barbican)");
+        }
+
+        if (signatures.Directory is { } directory && Directory.Exists(directory) && CertificateDirectory.ObjectionTo(directory) is { } objection)
+        {
+            log.Report(log.PlaceOf("signatures.certificates"), "signatures.certificates", objection);
         }
     }
 

@@ -51,6 +51,9 @@ public sealed record GatewayConfiguration
     /// <summary><c>import</c>.</summary>
     public ImportConfiguration Import { get; init; } = new();
 
+    /// <summary><c>signatures</c>.</summary>
+    public SignatureConfiguration Signatures { get; init; } = new();
+
     /// <summary><c>locations</c>.</summary>
     public LocationConfiguration Locations { get; init; } = new();
 
@@ -250,6 +253,25 @@ public sealed record ImportConfiguration
 
     /// <summary>All other keys.</summary>
     public ImportOptions Options { get; init; } = new();
+}
+
+/// <summary>With which certificates the signatures of images are verified.</summary>
+public sealed record SignatureConfiguration
+{
+    /// <summary><c>signatures.certificates</c>: a directory of certificates; null for none.</summary>
+    public string? Directory { get; init; }
+
+    /// <summary><c>signatures.trusted_certificates</c>: a file of certificates of which one must vouch for the one of a signature; null to ask for none.</summary>
+    public string? TrustedFile { get; init; }
+
+    /// <summary><c>signatures.barbican</c>: whether certificates are in the key manager that the identity service's catalogue names.</summary>
+    public bool Barbican { get; init; }
+
+    /// <summary><c>signatures.region</c>: the region of the key manager; null for the first that the catalogue names.</summary>
+    public string? Region { get; init; }
+
+    /// <summary><c>signatures.interface</c>: by which of its endpoints the key manager is reached.</summary>
+    public string Interface { get; init; } = "public";
 }
 
 /// <summary>What projects may use.</summary>

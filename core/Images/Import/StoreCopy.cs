@@ -9,7 +9,7 @@ namespace GlanceGateway.Images;
 internal sealed record CommittedCopy(StoreIntent Intent, StoredObject Object, UploadedData Data, long? VirtualSize);
 
 /// <summary>Copies data into one store under a task's lease, through the same pipeline as an upload: hashes, inspection and size cap included.</summary>
-internal sealed class StoreCopy(ImageRegistry registry, StoreSet stores, ContentJudge judge, ImageOptions options, TimeProvider time)
+internal sealed class StoreCopy(ImageRegistry registry, StoreSet stores, ContentJudge judge, ImageSignatures signatures, ImageOptions options, TimeProvider time)
 {
     private readonly UploadPipeline pipeline = new(options, time);
 
@@ -39,19 +39,21 @@ internal sealed class StoreCopy(ImageRegistry registry, StoreSet stores, Content
                 return begun;
             },
             cancellationToken);
+        var isNew = image.Status == ImageStatus.Importing;
+        using var signature = isNew ? await signatures.OpenAsync(image, Caller.Gateway, cancellationToken) : null;
         var opened = await driver.BeginWriteAsync(new WriteRequest(StagingStore.AttemptOf(intent), source.Length, image.Owner), cancellationToken);
         await using var writer = opened.IsOk ? opened.Value : throw StoreRefusals.Of(opened.Outcome);
         await using var stream = await source.OpenRangeAsync(0, null, cancellationToken);
         var body = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 1 << 16, leaveOpen: true));
         try
         {
-            var data = await pipeline.RunAsync(body, source.Length, writer, reserve: null, cancellationToken);
+            var data = await pipeline.RunAsync(body, source.Length, writer, reserve: null, signature, cancellationToken);
             if (expectedHash is not null && expectedHash != data.Sha512)
             {
                 throw new ImageException(ImageError.Failed, "The data is not as it was when it came: its hash differs.");
             }
 
-            var virtualSize = image.Status == ImageStatus.Importing ? judge.Judge(image, data) : image.VirtualSize;
+            var virtualSize = isNew ? judge.Judge(image, data) : image.VirtualSize;
             var committed = await writer.CommitAsync(cancellationToken);
             var stored = committed.IsOk ? committed.Value : throw StoreRefusals.Of(committed.Outcome);
             return stored.Size == data.Size

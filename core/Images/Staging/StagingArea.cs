@@ -41,7 +41,7 @@ internal sealed class StagingArea(ImageRegistry registry, StagingStore store, In
 
         var opened = await driver.BeginWriteAsync(new WriteRequest(StagingStore.AttemptOf(intent), declaredSize, projectId), cancellationToken);
         await using var writer = opened.IsOk ? opened.Value : throw StoreRefusals.Of(opened.Outcome);
-        var data = await pipeline.RunAsync(body, declaredSize, writer, hold.EnsureAsync, cancellationToken);
+        var data = await pipeline.RunAsync(body, declaredSize, writer, hold.EnsureAsync, signature: null, cancellationToken);
         var committed = await writer.CommitAsync(cancellationToken);
         var stored = committed.IsOk ? committed.Value : throw StoreRefusals.Of(committed.Outcome);
         return stored.Size == data.Size

@@ -28,6 +28,7 @@ public sealed class ImageUploads
     private readonly ImageAccess access;
     private readonly QuotaLedger quotas;
     private readonly IntentSweeper sweeper;
+    private readonly ImageSignatures signatures;
     private readonly ImageOptions options;
     private readonly TimeProvider time;
     private readonly ILogger log;
@@ -35,13 +36,14 @@ public sealed class ImageUploads
     private readonly ContentJudge judge;
 
     internal ImageUploads(
-        ImageRegistry registry, StoreSet stores, ImageAccess access, QuotaLedger quotas, IntentSweeper sweeper, ImageOptions options, TimeProvider time, ILogger<ImageUploads> log)
+        ImageRegistry registry, StoreSet stores, ImageAccess access, QuotaLedger quotas, IntentSweeper sweeper, ImageSignatures signatures, ImageOptions options, TimeProvider time, ILogger<ImageUploads> log)
     {
         this.registry = registry;
         this.stores = stores;
         this.access = access;
         this.quotas = quotas;
         this.sweeper = sweeper;
+        this.signatures = signatures;
         this.options = options;
         this.time = time;
         this.log = log;
@@ -75,8 +77,9 @@ public sealed class ImageUploads
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(held.Lost, cancellationToken);
             try
             {
+                using var signature = await signatures.OpenAsync(saving, caller, ending.Token);
                 var write = new WriteRequest(new WriteAttempt(image.Id, intent.AttemptId), request.DeclaredSize, caller.ProjectId);
-                stored = await TransferAsync(driver, write, request, hold, saving, lease, intent, ending.Token);
+                stored = await TransferAsync(driver, write, request, hold, saving, signature, lease, intent, ending.Token);
             }
             catch (Exception failure)
             {
@@ -146,11 +149,19 @@ public sealed class ImageUploads
     }
 
     private async Task<StoredObject> TransferAsync(
-        IStorageDriver driver, WriteRequest write, UploadRequest request, QuotaHold hold, Image image, Lease lease, StoreIntent intent, CancellationToken cancellationToken)
+        IStorageDriver driver,
+        WriteRequest write,
+        UploadRequest request,
+        QuotaHold hold,
+        Image image,
+        SignatureCheck? signature,
+        Lease lease,
+        StoreIntent intent,
+        CancellationToken cancellationToken)
     {
         var opened = await driver.BeginWriteAsync(write, cancellationToken);
         await using var writer = opened.IsOk ? opened.Value : throw StoreRefusals.Of(opened.Outcome);
-        var data = await pipeline.RunAsync(request.Body, request.DeclaredSize, writer, hold.EnsureAsync, cancellationToken);
+        var data = await pipeline.RunAsync(request.Body, request.DeclaredSize, writer, hold.EnsureAsync, signature, cancellationToken);
         var virtualSize = judge.Judge(image, data);
         var committed = await writer.CommitAsync(cancellationToken);
         var stored = committed.IsOk ? committed.Value : throw StoreRefusals.Of(committed.Outcome);

@@ -30,16 +30,22 @@ internal sealed class UploadPipeline(ImageOptions options, TimeProvider time)
     /// <param name="writer">Takes them.</param>
     /// <param name="reserve">Called with the number of bytes from the beginning before the last of them are written: throws when there is no
     /// room for them. Null for none.</param>
+    /// <param name="signature">What the bytes must be signed with; null for nothing. Not disposed.</param>
     /// <param name="cancellationToken">Ends the transfer.</param>
-    /// <exception cref="ImageException">The body is too large, not as large as declared, or stalled, or the store refuses it.</exception>
+    /// <exception cref="ImageException">Its signature is not one of the body; or the body is too large, not as large as declared, or stalled, or the store refuses it.</exception>
     public async Task<UploadedData> RunAsync(
-        PipeReader body, long? declaredSize, IStoreWriter writer, Func<long, CancellationToken, ValueTask>? reserve, CancellationToken cancellationToken)
+        PipeReader body,
+        long? declaredSize,
+        IStoreWriter writer,
+        Func<long, CancellationToken, ValueTask>? reserve,
+        SignatureCheck? signature,
+        CancellationToken cancellationToken)
     {
         var limit = Math.Min(declaredSize ?? options.SizeCap, options.SizeCap);
         var filling = ArrayPool<byte>.Shared.Rent(writer.PreferredWriteSize);
         var writing = ArrayPool<byte>.Shared.Rent(writer.PreferredWriteSize);
         var inFlight = Task.CompletedTask;
-        using var hasher = new DataHasher();
+        using var hasher = new DataHasher(signature);
         var inspector = new FormatInspector();
         using var stall = new StallTimer(options.StallTimeout, time, cancellationToken);
         try
@@ -74,6 +80,7 @@ internal sealed class UploadPipeline(ImageOptions options, TimeProvider time)
             }
 
             var (md5, sha512) = hasher.Finish();
+            signature?.Require(sha512);
             return new UploadedData(size, md5, sha512, inspector.Complete());
         }
         finally

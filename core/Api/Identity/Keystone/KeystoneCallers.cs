@@ -35,7 +35,8 @@ internal sealed class KeystoneCallers(KeystoneOptions options, TimeProvider time
                 Log.AgainstAccessRules(logger, http.TraceIdentifier, http.Request.Method, RequestPath.Raw(http));
                 return null;
             }
-            return service is null ? facts.Caller : facts.Caller.Through(service);
+            var caller = facts.Caller.WithToken(token);
+            return service is null ? caller : caller.Through(service);
         }
         catch (KeystoneFault fault)
         {

@@ -11,6 +11,7 @@ namespace GlanceGateway.Api;
 [JsonSerializable(typeof(ServiceList))]
 [JsonSerializable(typeof(RegisteredLimitList))]
 [JsonSerializable(typeof(LimitList))]
+[JsonSerializable(typeof(CatalogAnswer))]
 internal sealed partial class KeystoneJson : JsonSerializerContext;
 
 internal sealed record LoginRequest(LoginAuth Auth);
@@ -47,6 +48,12 @@ internal sealed record TokenSystem(bool All);
 internal sealed record TokenApplicationCredential(IReadOnlyList<TokenAccessRule>? AccessRules);
 
 internal sealed record TokenAccessRule(string? Service, string? Method, string? Path);
+
+internal sealed record CatalogAnswer(IReadOnlyList<CatalogService>? Catalog);
+
+internal sealed record CatalogService(string? Type, IReadOnlyList<CatalogEndpoint>? Endpoints);
+
+internal sealed record CatalogEndpoint(string? Interface, string? RegionId, string? Url);
 
 internal sealed record ServiceList(IReadOnlyList<KeystoneName>? Services);
 
