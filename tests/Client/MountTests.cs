@@ -72,6 +72,23 @@ public sealed class MountTests(Service service) : IClassFixture<Service>, IDispo
     }
 
     [Fact]
+    public async Task Faults_on_the_way_and_a_gateway_that_dies_meanwhile_are_not_seen_by_readers()
+    {
+        var samples = new[] { await service.AddAsync("a", 20 << 20), await service.AddAsync("b", 20 << 20) };
+        using FaultyProxy proxy = new(service.Gateway.Address) { Faults = 0.05 };
+        await using var mount = await RemoteMount.StartAsync(_home, "--read-ahead", "0B", "--read-timeout", "120s", proxy.Address.ToString());
+        await mount.EventuallyAsync(() => samples.All(sample => mount.Shows(sample.Id)), "the images are not shown", TimeSpan.FromMinutes(2));
+        var reading = Task.WhenAll(samples.Select(async sample => Assert.Equal(Sha256(sample), await RemoteMount.Sha256Async(mount.FileOf(sample.Id)))));
+        await service.Gateway.KillAsync();
+        await Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        await service.RestartAsync();
+        proxy.Target = service.Gateway.Address;
+        await reading;
+        foreach (var sample in samples)
+            Assert.Equal(Sha256(sample), await RemoteMount.Sha256Async(mount.FileOf(sample.Id)));
+    }
+
+    [Fact]
     public async Task Without_any_endpoint_it_starts_with_what_it_knew_and_reads_what_it_has()
     {
         var sample = await service.AddAsync("kept", 3 << 20);

@@ -76,9 +76,9 @@ internal sealed class ImageByteSource(ImageTransport transport, RemoteImage imag
         if (ranges.Works is not null || Size == 0)
             return;
         using var answer = await transport.GetAsync(Path, new RangeHeaderValue(0, 0), patience, cancellationToken);
-        Learn(answer);
-        if (ranges.Works is null)
+        if (answer.StatusCode is not (HttpStatusCode.BadRequest or HttpStatusCode.NotImplemented))
             Check(answer, offset: 0);
+        Learn(answer);
     }
 
     /// <summary>Asks for the bytes from an offset on.</summary>
@@ -92,15 +92,17 @@ internal sealed class ImageByteSource(ImageTransport transport, RemoteImage imag
             var answer = await transport.GetAsync(Path, isWhole ? null : new RangeHeaderValue(offset, end - 1), patience, cancellationToken);
             try
             {
-                if (!isWhole)
-                    Learn(answer);
                 if (!isWhole && answer.StatusCode is (HttpStatusCode.BadRequest or HttpStatusCode.NotImplemented))
                 {
+                    Learn(answer);
                     answer.Dispose();
                     continue;
                 }
 
+                // First: what is no answer about this image teaches nothing about its ranges.
                 var begin = Check(answer, isWhole ? 0 : offset);
+                if (!isWhole)
+                    Learn(answer);
                 return (answer, begin);
             }
             catch

@@ -85,6 +85,16 @@ public sealed class FaultyProxy : IDisposable
         }
         catch (Exception)
         {
+            try
+            {
+                // Aborted before its head has left, this listener sends one all the same: an empty 200.
+                context.Response.StatusCode = 502;
+            }
+            catch (InvalidOperationException)
+            {
+                // The head has left; the body is cut off.
+            }
+
             context.Response.Abort();
         }
     }
