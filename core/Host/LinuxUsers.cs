@@ -37,6 +37,12 @@ internal static partial class LinuxUsers
     private static string Unescape(string path) =>
         path.Replace("\\040", " ").Replace("\\011", "\t").Replace("\\012", "\n").Replace("\\134", "\\");
 
+    /// <summary>Makes this process the first of a session of its own, so that the end of a terminal does not end it.</summary>
+    public static void LeaveSession() => _ = setsid();
+
+    [LibraryImport("libc")]
+    private static partial int setsid();
+
     [LibraryImport("libc")]
     private static partial uint geteuid();
 

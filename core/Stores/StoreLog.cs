@@ -26,11 +26,8 @@ internal static partial class StoreLog
     [LoggerMessage(EventId = 7, Level = LogLevel.Information, Message = "Loading plugin {Driver} {Version} from {Folder} (sha256 {Hash})")]
     public static partial void PluginLoading(this ILogger logger, string driver, string version, string folder, string hash);
 
-    [LoggerMessage(EventId = 8, Level = LogLevel.Information, Message = "Plugin {Driver} {Version} is unloaded (sha256 {Hash})")]
-    public static partial void PluginUnloaded(this ILogger logger, string driver, string version, string hash);
-
-    [LoggerMessage(EventId = 9, Level = LogLevel.Warning, Message = "Plugin {Driver} {Version} complained while it was unloaded: {Fault}")]
-    public static partial void PluginUnloadFailed(this ILogger logger, string driver, string version, string fault);
+    [LoggerMessage(EventId = 8, Level = LogLevel.Information, Message = "Plugin {Driver} {Version} is no longer used (sha256 {Hash})")]
+    public static partial void PluginLetGo(this ILogger logger, string driver, string version, string hash);
 
     [LoggerMessage(EventId = 10, Level = LogLevel.Information, Message = "Plugin {Driver} was swapped while it serves: {Old} → {New}")]
     public static partial void PluginSwapped(this ILogger logger, string driver, string old, string @new);

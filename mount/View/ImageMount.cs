@@ -85,7 +85,7 @@ public sealed class ImageMount : IAsyncDisposable
             KernelNotifier notifier = new(server.Session, logger);
             Examiner examiner = new(source, update => Show(update, tree, open, notifier), options.SourceTimeout, time, logger);
             CatalogueFollower follower = new(source, examiner.Apply, options, time, logger);
-            tree.AddStatus(() => StatusText.Of(tree, open, examiner, follower.FirstSnapshot.IsCompleted));
+            tree.AddStatus(() => StatusText.Of(tree, open, examiner, follower.FirstSnapshot.IsCompleted, source as ISourceStatus));
             mount = new ImageMount(server, tree, open, follower, examiner, notifier, logger);
             return await mount.AwaitCatalogueAsync(follower, options, logger, cancellationToken);
         }

@@ -8,7 +8,7 @@ internal static class StatusText
 {
     private static readonly JsonWriterOptions s_options = new() { Indented = true };
 
-    internal static byte[] Of(ImageTree tree, OpenImages open, Examiner examiner, bool isFollowing)
+    internal static byte[] Of(ImageTree tree, OpenImages open, Examiner examiner, bool isFollowing, ISourceStatus? source)
     {
         ArrayBufferWriter<byte> buffer = new();
         using (Utf8JsonWriter json = new(buffer, s_options))
@@ -24,6 +24,13 @@ internal static class StatusText
             IReadOnlyList<(string Id, bool IsHidden, string Reason)> findings = examiner.Findings;
             WriteFindings(json, "not_shown", findings.Where(finding => finding.IsHidden));
             WriteFindings(json, "no_raw_view", findings.Where(finding => !finding.IsHidden));
+            if (source is not null)
+            {
+                json.WriteStartObject("source");
+                source.WriteStatus(json);
+                json.WriteEndObject();
+            }
+
             json.WriteEndObject();
         }
 

@@ -114,7 +114,7 @@ internal sealed class HttpRequests : IDisposable
                 $"The certificate of {location.Url.Authority}, or of where it redirects to, is not trusted or not for this host; install its issuer or name it in ca_file.",
                 location.Shown);
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        catch (Exception exception) when (exception is HttpRequestException or IOException or System.Net.Sockets.SocketException)
         {
             var error = (exception as HttpRequestException)?.HttpRequestError ?? (exception as HttpIOException)?.HttpRequestError;
             throw new StoreException(StoreError.Unavailable, $"{location.Url.Authority} cannot be read from ({error?.ToString() ?? "the connection was lost"}).", location.Shown);

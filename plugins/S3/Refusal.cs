@@ -73,7 +73,8 @@ internal sealed record Refusal(RefusalKind Kind, StoreError Error, string Text)
         {
             if (cause is HttpRequestException request)
                 return Unavailable($"{settings.Endpoint.Authority} cannot be reached ({request.HttpRequestError}).");
-            if (cause is IOException)
+            // A connection that is reset while it is made is told as a SocketException of its own, by .NET's own handler.
+            if (cause is IOException or System.Net.Sockets.SocketException)
                 return Unavailable($"the connection to {settings.Endpoint.Authority} was lost.");
         }
 

@@ -109,8 +109,8 @@ internal sealed class SheepConnection : IAsyncDisposable
     {
         Fail(StoreError.Unavailable, $"The connection to the Sheepdog node {node} was closed.");
         await running;
-        ended.Dispose();
-        sending.Dispose();
+
+        // The semaphore and the source of cancellation are left to the collector: a sender may still be on its way out through them.
     }
 
     private async Task SendAsync(SheepRequest request, uint id, Pending pending)
@@ -120,7 +120,7 @@ internal sealed class SheepConnection : IAsyncDisposable
         {
             await sending.WaitAsync(ended.Token);
         }
-        catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException)
+        catch (OperationCanceledException)
         {
             return;
         }

@@ -204,7 +204,7 @@ internal sealed class SwiftConnection : IDisposable
             throw new StoreException(
                 StoreError.Misconfigured, $"The certificate of {Authority} is not trusted or not for this host; install its issuer or name it in ca_file.");
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        catch (Exception exception) when (exception is HttpRequestException or IOException or System.Net.Sockets.SocketException)
         {
             var error = (exception as HttpRequestException)?.HttpRequestError ?? (exception as HttpIOException)?.HttpRequestError;
             throw new StoreException(StoreError.Unavailable, $"{Authority} cannot be reached ({error?.ToString() ?? "the connection was lost"}).");

@@ -11,13 +11,14 @@ public sealed class DependencyArrows
     {
         ["core/Abstractions"] = [],
         ["core/Blocks"] = ["core/Abstractions"],
+        ["core/Client"] = ["core/Abstractions"],
         ["core/Conformance"] = ["core/Abstractions"],
         ["core/Formats"] = ["core/Abstractions"],
         ["core/Registry"] = [],
         ["core/Stores"] = ["core/Abstractions"],
         ["core/Images"] = ["core/Abstractions", "core/Blocks", "core/Formats", "core/Registry", "core/Stores"],
         ["core/Api"] = ["core/Images"],
-        ["core/Host"] = ["core/Api", "mount/View", "core/Conformance"],
+        ["core/Host"] = ["core/Api", "core/Blocks", "core/Client", "core/Conformance", "mount/View"],
         ["mount/Fuse"] = [],
         ["mount/View"] = ["mount/Fuse", "core/Abstractions", "core/Formats"],
     };
@@ -27,6 +28,7 @@ public sealed class DependencyArrows
     {
         ["core/Abstractions"] = [""],
         ["core/Blocks"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
+        ["core/Client"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql", "McMaster"],
         ["core/Conformance"] = [""],
         ["core/Formats"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
         ["core/Registry"] = ["Microsoft.AspNetCore"],

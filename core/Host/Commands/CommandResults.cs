@@ -122,6 +122,12 @@ internal sealed record MetadefsResult(
 /// <summary>What <c>serve</c> says when it answers: one line.</summary>
 internal sealed record ServingResult(string Address, string? Mount, bool? Passthrough);
 
+/// <summary>What <c>mount</c> says when the images are files: one line.</summary>
+internal sealed record MountedResult(string Mount, int Images, bool Reachable, bool Passthrough, int ProcessId);
+
+/// <summary>What <c>mount stop</c> says; busy when files were still open.</summary>
+internal sealed record UnmountedResult(string Mount, bool Busy);
+
 [JsonSerializable(typeof(VersionResult))]
 [JsonSerializable(typeof(ConfigurationResult))]
 [JsonSerializable(typeof(SampleResult))]
@@ -147,4 +153,6 @@ internal sealed partial class CommandJson : JsonSerializerContext
 /// <summary>One line: whoever starts a gateway waits for it.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(ServingResult))]
+[JsonSerializable(typeof(MountedResult))]
+[JsonSerializable(typeof(UnmountedResult))]
 internal sealed partial class LineJson : JsonSerializerContext;

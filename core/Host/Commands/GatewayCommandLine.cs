@@ -12,6 +12,7 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
 {
     private readonly ConfigurationOptions _configuration = new();
     private readonly ExplainOptions _explain = new();
+    private readonly MountFlags _mount = new();
     private readonly PluginTestOptions _pluginTest = new();
 
     private readonly Option<bool> _json = new("--json")
@@ -34,7 +35,7 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
     /// <param name="cancellationToken">Asks the command to end in good order.</param>
     public async Task<int> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
-        var line = Build().Parse(arguments);
+        var line = Build(arguments).Parse(arguments);
         if (line.Errors.Count > 0)
         {
             // The library also misses a sub-command where one is misspelt; the misspelt word is the one thing to say then.
@@ -88,7 +89,7 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
         }
     }
 
-    private RootCommand Build()
+    private RootCommand Build(IReadOnlyList<string> arguments)
     {
         var metadefs = new MetadefsCommands(terminal, time);
         var root = new RootCommand("An image service for virtual machine images: the OpenStack Images API and a read-only mount over storage drivers.")
@@ -201,6 +202,7 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
             "Serve the Images API, and the mount if there is one, until interrupted",
             _configuration.AddAll,
             (line, json, token) => new ServeCommand(terminal, time).RunAsync(() => Load(line), json, token)));
+        root.Subcommands.Insert(1, Mount(arguments));
         // The library's own --version prints the commit as well, and goes with no other flag.
         root.Options.Remove(root.Options.OfType<VersionOption>().Single());
         root.Options.Add(new Option<bool>("--version")
@@ -218,6 +220,20 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
     {
         command.Arguments.Add(_cached);
         _configuration.AddPlace(command);
+    }
+
+    private Command Mount(IReadOnlyList<string> arguments)
+    {
+        var command = new MountCommand(terminal, environment, time);
+        var mount = Leaf(
+            "mount",
+            "Show the images of a remote service as read-only files, until interrupted or unmounted",
+            _mount.AddTo,
+            (line, json, token) => command.RunAsync(_mount.Read(line, environment), arguments, json, token));
+        var directory = new Argument<string>("DIR") { Description = "Where the images are mounted" };
+        mount.Subcommands.Add(Leaf("stop", "Unmount; files that are open are served a little longer", leaf => leaf.Arguments.Add(directory), (line, json, _) => Task.FromResult(command.Stop(line.GetRequiredValue(directory), json))));
+        mount.Subcommands.Add(Leaf("status", "Show how a mount, its endpoints and its cache are", leaf => leaf.Arguments.Add(directory), (line, json, token) => command.StatusAsync(line.GetRequiredValue(directory), json, token)));
+        return mount;
     }
 
     private GatewayConfiguration Load(ParseResult line) => _configuration.Load(line, environment);

@@ -71,6 +71,21 @@ internal sealed class HelpText(HelpAction generated) : SynchronousCommandLineAct
             """,
         ["unload"] = "  glance-gateway metadefs unload OS::Compute::XenAPI OS::Compute::Trust",
         ["export"] = "  glance-gateway metadefs export ./metadefs",
+        ["mount"] = """
+              glance-gateway mount https://images.example:9292 /mnt/images
+              glance-gateway mount https://a.example:9292 https://b.example:9292 /mnt/images     the second when the first does not answer
+              glance-gateway mount --os-cloud lab --group libvirt-qemu --background --log-file /var/log/glance-mount.log /mnt/images
+              glance-gateway mount status /mnt/images; glance-gateway mount stop /mnt/images
+              Secrets come from clouds.yaml, secure.yaml or OS_PASSWORD, OS_TOKEN and so on, never from the command line.
+              Files: DIR/by-id/<uuid>, DIR/by-name/<project>/<name>; docs/mount-semantics.md says what holds for them.
+              Without an endpoint it starts with the images it last knew, and opens those that its cache holds.
+            """,
+        ["stop"] = "  glance-gateway mount stop /mnt/images",
+        ["status"] = """
+              glance-gateway mount status /mnt/images
+              glance-gateway mount status /mnt/images --json | jq .source.endpoints
+              Exit code 0 means that an endpoint answers, 1 that none does.
+            """,
         ["migrate"] = "  systemctl stop glance-gateway && glance-gateway db migrate",
     };
 

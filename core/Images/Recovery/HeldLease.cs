@@ -50,16 +50,23 @@ internal sealed class HeldLease : IAsyncDisposable
     private async Task RenewAsync(TimeProvider time)
     {
         var held = Lease;
+
+        // The expiry is in the database's time, which need not be ours: what counts here is how long ago we asked for it.
+        var askedAt = time.GetTimestamp();
         try
         {
             while (true)
             {
                 await Task.Delay(duration / 3, time, done.Token);
+                var asking = time.GetTimestamp();
+                var remaining = duration - time.GetElapsedTime(askedAt, asking);
                 try
                 {
+                    using var answer = new CancellationTokenSource(remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero, time);
+                    using var either = CancellationTokenSource.CreateLinkedTokenSource(done.Token, answer.Token);
                     var renewed = await registry.WriteAsync(
                         async (tx, ct) => await stillWanted(tx, ct) ? await tx.RenewLeaseAsync(held, duration, ct) : null,
-                        done.Token);
+                        either.Token);
                     if (renewed is null)
                     {
                         await lost.CancelAsync();
@@ -67,15 +74,16 @@ internal sealed class HeldLease : IAsyncDisposable
                     }
 
                     held = renewed;
+                    askedAt = asking;
                 }
-                catch (Exception failure) when (failure is not OperationCanceledException && time.GetUtcNow() < held.ExpiresAt)
+                catch (Exception) when (!done.IsCancellationRequested && time.GetElapsedTime(askedAt) < duration)
                 {
                     // The registry may come back before the lease runs out: the next round tries again.
                     continue;
                 }
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (done.IsCancellationRequested)
         {
             // The work is done.
         }

@@ -23,10 +23,14 @@ internal class GuardedDriver : IStorageDriver
         this.inner = inner;
         IsReadOnly = inner is IReadOnlyStore;
         this.guard = guard;
+        Watched = new WeakReference(inner);
     }
 
     /// <summary>Writers and sources that are open.</summary>
     public int OpenTransfers => guard.OpenTransfers;
+
+    /// <summary>The driver itself, for tests: it dies some time after it was disposed.</summary>
+    public WeakReference Watched { get; }
 
     private IStorageDriver Inner => inner ?? throw new StoreException(StoreError.Unavailable, "The store is closed.");
 

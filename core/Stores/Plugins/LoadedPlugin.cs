@@ -1,52 +1,43 @@
 using System.Reflection;
-using System.Runtime.Loader;
 using GlanceGateway.Abstractions;
-using McMaster.NETCore.Plugins;
 using Microsoft.Extensions.Logging;
 
 namespace GlanceGateway.Stores;
 
 /// <summary>
-/// A plugin in memory: the only file that knows the loading library, whose author no longer works on it.
+/// A plugin in use.
 /// <para>
 /// What is loaded is a private copy of the folder, taken and hashed in one pass: files may be replaced in place while the plugin serves
 /// (which would kill the process with SIGBUS if they were mapped), a dependency that is touched for the first time much later still fits, and
 /// nothing can change between the check of the hash and the loading. The contract is the one assembly shared with the host; everything else
 /// beside the plugin is private to it, so two plugins, or two versions of one, may need two versions of a library.
 /// </para>
-/// <para>It counts its users: it is unloaded, and its copy removed, when the last one lets go. Until then nothing of it may be unloaded, because
-/// the first touch of a dependency afterwards fails.</para>
+/// <para>It counts its users: its factory is dropped, and its copy removed, when the last one lets go. Its code stays (<see cref="PluginCode"/>).</para>
 /// </summary>
 internal sealed class LoadedPlugin
 {
     private readonly string copy;
     private readonly ILogger logger;
-    private PluginLoader? loader;
     private IStorageDriverFactory? factory;
     private int users = 1;
 
-    private LoadedPlugin(PluginLoader loader, IStorageDriverFactory factory, PluginManifest manifest, PluginIdentity identity, string copy, ILogger logger)
+    private LoadedPlugin(IStorageDriverFactory factory, PluginManifest manifest, PluginIdentity identity, string copy, ILogger logger)
     {
-        this.loader = loader;
         this.factory = factory;
         this.copy = copy;
         this.logger = logger;
         Identity = identity;
         Schemes = manifest.Schemes;
-        Context = new WeakReference(AssemblyLoadContext.GetLoadContext(factory.GetType().Assembly));
     }
 
     /// <summary>The plugin's entry point. Its exceptions are not caught here.</summary>
-    public IStorageDriverFactory Factory => factory ?? throw new StoreException(StoreError.Unavailable, $"The plugin '{Identity.Name}' was unloaded.");
+    public IStorageDriverFactory Factory => factory ?? throw new StoreException(StoreError.Unavailable, $"The plugin '{Identity.Name}' was let go.");
 
     /// <summary>What was loaded.</summary>
     public PluginIdentity Identity { get; }
 
     /// <summary>The URI schemes of its locations.</summary>
     public IReadOnlyList<string> Schemes { get; }
-
-    /// <summary>The load context, for tests: it dies some time after the last user has let go.</summary>
-    public WeakReference Context { get; }
 
     /// <summary>The state of the folder that was copied.</summary>
     public string? Fingerprint { get; set; }
@@ -86,7 +77,7 @@ internal sealed class LoadedPlugin
         return this;
     }
 
-    /// <summary>Ends one use; the last one unloads.</summary>
+    /// <summary>Ends one use.</summary>
     public void LetGo()
     {
         if (Interlocked.Decrement(ref users) != 0)
@@ -94,19 +85,8 @@ internal sealed class LoadedPlugin
 
         // A store that failed may remember this object; nothing of the plugin hangs on it any more.
         factory = null;
-        try
-        {
-            loader?.Dispose();
-        }
-        catch (Exception exception)
-        {
-            // An Unloading handler of the plugin threw; the context goes all the same.
-            logger.PluginUnloadFailed(Identity.Name, Identity.Version, ExceptionText.Short(exception));
-        }
-
-        loader = null;
         RemoveCopy(copy);
-        logger.PluginUnloaded(Identity.Name, Identity.Version, Identity.Hash);
+        logger.PluginLetGo(Identity.Name, Identity.Version, Identity.Hash);
     }
 
     private static (PluginManifest Manifest, string Hash) Take(InstalledPlugin plugin, string copy)
@@ -125,25 +105,8 @@ internal sealed class LoadedPlugin
 
     private static LoadedPlugin Load(PluginManifest manifest, PluginIdentity identity, string copy, string? fingerprint, ILogger logger)
     {
-        var contract = typeof(IStorageDriverFactory).Assembly.GetName();
-        var loader = PluginLoader.CreateFromAssemblyFile(
-            Path.Combine(copy, manifest.Assembly),
-            config =>
-            {
-                config.SharedAssemblies.Add(contract);
-                config.LoadInMemory = true;
-                config.IsUnloadable = true;
-            });
-        try
-        {
-            var factory = (IStorageDriverFactory)Activator.CreateInstance(FactoryIn(loader.LoadDefaultAssembly()))!;
-            return new LoadedPlugin(loader, factory, manifest, identity, copy, logger) { Fingerprint = fingerprint };
-        }
-        catch
-        {
-            loader.Dispose();
-            throw;
-        }
+        var factory = (IStorageDriverFactory)Activator.CreateInstance(FactoryIn(PluginCode.Load(copy, manifest.Assembly, identity.Hash)))!;
+        return new LoadedPlugin(factory, manifest, identity, copy, logger) { Fingerprint = fingerprint };
     }
 
     private static void RemoveCopy(string copy)

@@ -87,6 +87,16 @@ public sealed partial class FuseMount : IDisposable
         return outcome;
     }
 
+    /// <summary>Unmounts what another process serves; a busy mount is detached lazily.</summary>
+    /// <param name="mountPoint">Where it is mounted.</param>
+    /// <param name="subtype">What it must be: the <see cref="FuseMountOptions.Subtype"/> it was mounted with.</param>
+    /// <returns><see cref="UnmountOutcome.AlreadyGone"/> when nothing of that kind is mounted there.</returns>
+    public static UnmountOutcome Unmount(string mountPoint, string subtype)
+    {
+        string path = MountTable.Resolve(mountPoint);
+        return MountTable.Find(path) is { } mount && mount.Type == $"fuse.{subtype}" ? Detach(path, HasSystemAdministration()) : UnmountOutcome.AlreadyGone;
+    }
+
     /// <summary>Ends the connection by force: every waiting and later call of clients fails.</summary>
     /// <returns>False when fusectl cannot be reached at /sys/fs/fuse/connections.</returns>
     public bool Abort()

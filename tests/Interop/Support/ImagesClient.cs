@@ -39,9 +39,14 @@ internal sealed class ImagesClient : IDisposable
     }
 
     /// <summary>Uploads; the content is spent.</summary>
-    public async Task<HttpStatusCode> UploadAsync(string id, HttpContent content, string? store = null)
+    public Task<HttpStatusCode> UploadAsync(string id, HttpContent content, string? store = null) => PutAsync($"v2/images/{id}/file", content, store);
+
+    /// <summary>Stages; the content is spent.</summary>
+    public Task<HttpStatusCode> StageAsync(string id, HttpContent content) => PutAsync($"v2/images/{id}/stage", content, store: null);
+
+    private async Task<HttpStatusCode> PutAsync(string path, HttpContent content, string? store)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Put, $"v2/images/{id}/file") { Content = content };
+        using var request = new HttpRequestMessage(HttpMethod.Put, path) { Content = content };
         content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
         request.Headers.TransferEncodingChunked = content.Headers.ContentLength is null;
         if (store is not null)

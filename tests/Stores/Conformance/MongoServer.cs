@@ -43,6 +43,9 @@ public sealed class MongoServer : IAsyncDisposable
     /// <summary>Whether it is the stand-in, which has users, TLS and a life of its own.</summary>
     public bool IsStandIn => real is null && settings["MONGO_KIND"] == "standin";
 
+    /// <summary>Whether the tests started it, on <see cref="Port"/>.</summary>
+    public bool IsOnLoopback => real is null;
+
     /// <summary>What the library itself connects with.</summary>
     public MongoClientSettings ClientSettings
     {

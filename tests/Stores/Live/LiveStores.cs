@@ -56,9 +56,9 @@ internal sealed class LiveStores : IAsyncDisposable
 
     public Task RefreshAsync(bool retry = false) => Set.RefreshAsync(PluginCatalog.Scan([Plugins]), retry, Cancel);
 
-    /// <summary>The load context of a store's plugin, without keeping it alive.</summary>
+    /// <summary>A store's driver itself, without keeping it alive.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public WeakReference ContextOf(string id) => Set.TryGet(id, out var store) ? store.Loaded!.Context : throw new InvalidOperationException($"There is no store {id}.");
+    public WeakReference DriverOf(string id) => Set.TryGet(id, out var store) ? store.Guarded!.Watched : throw new InvalidOperationException($"There is no store {id}.");
 
     public static async Task<StoredObject> StoreAsync(IStorageDriver driver, byte[] bytes)
     {
@@ -101,7 +101,7 @@ internal sealed class LiveStores : IAsyncDisposable
                 GC.WaitForPendingFinalizers();
                 return !reference.IsAlive;
             },
-            "the plugin's load context is gone");
+            "the old driver is gone");
 
     public async ValueTask DisposeAsync()
     {

@@ -8,7 +8,7 @@ public sealed class PluginSwapTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Swaps_under_load_fail_no_call_and_leave_no_old_code_in_memory()
+    public async Task Swaps_under_load_fail_no_call_and_leave_no_old_driver_in_memory()
     {
         await using var live = await LiveStores.OpenAsync();
         var swaps = Requires.FullCounts ? 60 : 8;
@@ -34,7 +34,7 @@ public sealed class PluginSwapTests
 
         for (var swap = 2; swap < swaps + 2; swap++)
         {
-            old.Add(live.ContextOf("disk"));
+            old.Add(live.DriverOf("disk"));
             live.PutFileSystem($"{swap}.0.0");
             await live.RefreshAsync();
             Assert.Equal($"{swap}.0.0", live.Set.Default.Plugin!.Version);
@@ -44,8 +44,8 @@ public sealed class PluginSwapTests
 
         await stop.CancelAsync();
         await Task.WhenAll(workers);
-        foreach (var context in old)
-            await LiveStores.UntilCollectedAsync(context);
+        foreach (var driver in old)
+            await LiveStores.UntilCollectedAsync(driver);
         Assert.Single(Directory.EnumerateDirectories(live.Root["scratch/.plugins"]));
     }
 
@@ -56,7 +56,7 @@ public sealed class PluginSwapTests
         var bytes = new byte[300_000];
         new Random(1).NextBytes(bytes);
         var stored = await LiveStores.StoreAsync(live.Set.Default.Driver, bytes);
-        var context = live.ContextOf("disk");
+        var driver = live.DriverOf("disk");
         var source = (await live.Set.Default.Driver.OpenAsync(stored.Location, Cancel)).Value!;
         var attempt = new WriteAttempt(Guid.NewGuid().ToString(), Guid.NewGuid().ToString("N"));
         var writer = (await live.Set.Default.Driver.BeginWriteAsync(new WriteRequest(attempt, null, null), Cancel)).Value!;
@@ -71,15 +71,15 @@ public sealed class PluginSwapTests
         Assert.Equal(StoreOutcome.Ok, await writer.WriteAsync(bytes, Cancel));
         var written = (await writer.CommitAsync(Cancel)).Value!;
         GC.Collect();
-        Assert.True(context.IsAlive);
-        Assert.DoesNotContain(live.Log.Lines, line => line.Contains("is unloaded", StringComparison.Ordinal));
+        Assert.True(driver.IsAlive);
+        Assert.DoesNotContain(live.Log.Lines, line => line.Contains("is no longer used", StringComparison.Ordinal));
 
         await writer.DisposeAsync();
         await source.DisposeAsync();
         await live.Set.Default.Driver.SettleAsync(attempt, keepCommitted: true, Cancel);
 
-        await LiveStores.UntilCollectedAsync(context);
-        Assert.Contains(live.Log.Lines, line => line.StartsWith("Information: Plugin filesystem 1.0.0 is unloaded", StringComparison.Ordinal));
+        await LiveStores.UntilCollectedAsync(driver);
+        Assert.Contains(live.Log.Lines, line => line.StartsWith("Information: Plugin filesystem 1.0.0 is no longer used", StringComparison.Ordinal));
         Assert.Equal(bytes, await LiveStores.ReadAsync(live.Set.Default.Driver, written.Location));
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await source.ReadAsync(0, buffer, Cancel));
     }
@@ -93,7 +93,7 @@ public sealed class PluginSwapTests
 
         live.PutFileSystem("2.0.0");
         await live.RefreshAsync();
-        await LiveStores.UntilAsync(() => live.Log.Lines.Any(line => line.Contains("1.0.0 is unloaded", StringComparison.Ordinal)), "the old one is unloaded");
+        await LiveStores.UntilAsync(() => live.Log.Lines.Any(line => line.Contains("1.0.0 is no longer used", StringComparison.Ordinal)), "the old one is let go");
 
         Assert.Contains(live.Log.Lines, line => line.StartsWith("Warning: Store disk: 1 transfers of the old driver did not end within 00:00:00.1000000", StringComparison.Ordinal));
         await Assert.ThrowsAsync<StoreException>(async () => await writer.CommitAsync(Cancel));
@@ -208,7 +208,7 @@ public sealed class PluginSwapTests
     public async Task Plugin_that_is_taken_out_ends_its_stores_until_it_is_put_back()
     {
         await using var live = await LiveStores.OpenAsync();
-        var context = live.ContextOf("disk");
+        var driver = live.DriverOf("disk");
         var stored = await LiveStores.StoreAsync(live.Set.Default.Driver, new byte[1000]);
         var kept = live.Set.Default.Driver;
         var source = (await kept.OpenAsync(stored.Location, Cancel)).Value!;
@@ -220,7 +220,7 @@ public sealed class PluginSwapTests
         Assert.Equal($"The plugin 'filesystem' was taken out of '{live.Root["plugins/FileSystem"]}'. Put it back.", live.Set.Default.Problem);
         Assert.Equal(1000, await source.ReadAsync(0, new byte[1000], Cancel));
         await source.DisposeAsync();
-        await LiveStores.UntilCollectedAsync(context);
+        await LiveStores.UntilCollectedAsync(driver);
         Assert.Equal(StoreError.Unavailable, (await Assert.ThrowsAsync<StoreException>(async () => await kept.OpenAsync(stored.Location, Cancel))).Error);
 
         live.PutFileSystem("1.0.0");
