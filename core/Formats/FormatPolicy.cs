@@ -9,6 +9,12 @@ public sealed record FormatPolicy
     /// <summary>Checks of partition tables (<see cref="SafetyChecks.Mbr"/>, <see cref="SafetyChecks.GptMbr"/>) whose failure is only a warning.</summary>
     public IReadOnlyCollection<string> GptNonFatalChecks { get; init; } = [];
 
+    /// <summary>The kinds of VMDK whose data is all in the file; no others are ever taken.</summary>
+    public static IReadOnlyList<string> KnownVmdkKinds { get; } = ["streamOptimized", "monolithicSparse"];
+
+    /// <summary>Those of them that are taken.</summary>
+    public IReadOnlyCollection<string> VmdkKinds { get; init; } = KnownVmdkKinds;
+
     /// <summary>Glance's defaults.</summary>
     public static FormatPolicy Default { get; } = new();
 }

@@ -23,6 +23,9 @@ internal abstract class FormatProbe(DiskFormat format)
     /// <summary>Bytes of the disk inside, once known.</summary>
     public long? VirtualSize { get; protected set; }
 
+    /// <summary>Which kind of its format it is, where the format has kinds and says it.</summary>
+    public string? DiskKind { get; protected set; }
+
     /// <summary>What is wrong with it.</summary>
     public IReadOnlyList<SafetyFinding> Findings => findings;
 

@@ -36,6 +36,11 @@ public static class FormatRules
             warning = $"Image failed safety checks that are set to be tolerated: {reasons}.";
         }
 
+        if (inspection.Kind is { } kind && !policy.VmdkKinds.Contains(kind))
+        {
+            return new FormatVerdict.Refused($"Image failed safety checks: {DiskFormat.Vmdk.Name()}: disks of the kind '{kind}' are not taken here ({SafetyChecks.Kind}).");
+        }
+
         if (inspection.Detected.Count > 1)
         {
             var names = string.Join(" and ", inspection.Detected.Select(format => format.Name()));

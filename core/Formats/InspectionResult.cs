@@ -19,6 +19,9 @@ public sealed record InspectionResult
     /// <summary>What is wrong with the detected formats; at most one finding per format and check.</summary>
     public required IReadOnlyList<SafetyFinding> Findings { get; init; }
 
+    /// <summary>The kind of a VMDK, such as <c>streamOptimized</c>; null for anything else, or when it does not say.</summary>
+    public string? Kind { get; private init; }
+
     /// <summary>Whether exactly one known format was found.</summary>
     public bool IsRecognised => Detected.Count == 1;
 
@@ -33,6 +36,7 @@ public sealed record InspectionResult
         {
             Detected = [.. matched.Select(probe => probe.Format)],
             VirtualSize = matched.Count switch { 0 => totalBytes, 1 => matched[0].VirtualSize, _ => null },
+            Kind = matched.Count == 1 ? matched[0].DiskKind : null,
             Findings = [.. matched.SelectMany(probe => probe.Findings)],
         };
     }

@@ -42,7 +42,10 @@ public sealed class DataDirectory : IDisposable
     public string Staging => System.IO.Path.Join(Path, "staging");
 
     /// <summary>Files that live no longer than a process.</summary>
-    public string Scratch => System.IO.Path.Join(Path, "scratch");
+    public string Scratch => ScratchIn(Path);
+
+    /// <summary>Where files of a data directory are that live no longer than a process.</summary>
+    public static string ScratchIn(string directory) => System.IO.Path.Join(directory, "scratch");
 
     /// <summary>Where the cache of a data directory is when it is configured without a place.</summary>
     public static string CacheIn(string directory) => System.IO.Path.Join(directory, "cache");

@@ -39,6 +39,12 @@ internal static partial class ImageLog
     [LoggerMessage(Level = LogLevel.Information, Message = "Image {ImageId}: {Bytes} bytes imported by task {TaskId} into {Stores}.")]
     public static partial void Imported(ILogger log, string imageId, long bytes, string taskId, string stores);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "Image {ImageId}: {Step} left {Bytes} bytes.")]
+    public static partial void StepDone(ILogger log, string imageId, string step, long bytes);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: the converter ended with status {Status}: {Words}")]
+    public static partial void ConversionFailed(ILogger log, string imageId, int status, string words);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: the copy into {Store} failed: {Reason}")]
     public static partial void CopyFailed(ILogger log, string imageId, string store, string reason);
 

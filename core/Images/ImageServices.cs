@@ -8,6 +8,7 @@ namespace GlanceGateway.Images;
 public sealed class ImageServices : IAsyncDisposable
 {
     private readonly WebImport web;
+    private readonly Conversion conversion;
     private readonly LocationVerifier verifier;
 
     /// <summary>Puts the services together.</summary>
@@ -55,9 +56,12 @@ public sealed class ImageServices : IAsyncDisposable
         var importLog = loggers.CreateLogger<ImageImports>();
         var copies = new StoreCopy(registry, stores, new ContentJudge(options, importLog), verification, options, time);
         var byName = methods.ToDictionary(method => method.Name, StringComparer.Ordinal);
-        var work = new ImportWork(registry, byName, Quotas, area, copies, Downloads, Sweeper, import, options, importLog);
+        conversion = new Conversion(import.Conversion, options, importLog);
+        IImportStep[] known = [new Decompression(import.Decompression), conversion];
+        var steps = new ImportSteps(registry, [.. known.Where(step => import.Plugins.Contains(step.Name))], Quotas, area, importLog);
+        var work = new ImportWork(registry, byName, Quotas, area, steps, copies, Downloads, Sweeper, import, options, importLog);
         Runner = new TaskRunner(registry, Sweeper, [work], import.ParallelImports, options, time, loggers.CreateLogger<TaskRunner>());
-        Imports = new ImageImports(registry, stores, access, Quotas, [.. methods.Select(method => method.Name)], byName, Runner, options);
+        Imports = new ImageImports(registry, stores, access, Quotas, [.. methods.Select(method => method.Name)], byName, Runner, options, import.Inject);
 
         var deletion = new ImageDeletion(registry, stores, area, Runner, options, time);
         verifier = new LocationVerifier(registry, stores, options, time, loggers.CreateLogger<LocationVerifier>());
@@ -141,6 +145,7 @@ public sealed class ImageServices : IAsyncDisposable
     {
         await Runner.DisposeAsync();
         web.Dispose();
+        conversion.Dispose();
         await Cache.DisposeAsync();
         await Sweeper.DisposeAsync();
         await verifier.DisposeAsync();

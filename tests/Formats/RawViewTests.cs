@@ -105,7 +105,8 @@ public sealed class RawViewTests : IDisposable
     {
         Requires.Programs("qemu-img");
         var image = _folder["disk.img"];
-        (await Command.RunAsync("qemu-img", ["create", "-q", "--object", "secret,id=s,data=secret", "-f", format, "-o", options.Replace("DIRECTORY", _folder.Path, StringComparison.Ordinal), image, "33M"])).Succeeded();
+        await Disks.CreateAsync(
+            ["create", "-q", "--object", "secret,id=s,data=secret", "-f", format, "-o", options.Replace("DIRECTORY", _folder.Path, StringComparison.Ordinal), image, "33M"]);
         await RefusedAsync(image, format, reason);
     }
 

@@ -151,7 +151,7 @@ public sealed class TaskRecoveryTests
                         Type = ImageTasks.ImportType,
                         Owner = "p-owner",
                         ImageId = image.Id,
-                        Input = request.ToTaskInput(image.Id, ["disk", "deep"]),
+                        Input = request.ToTaskInput(image.Id, ["disk", "deep"], isExempt: false),
                         LeaseName = lease.Name,
                     },
                     ct);

@@ -35,11 +35,11 @@ internal static class VmdkDescriptor
     }
 
     /// <summary>What is wrong with a descriptor: names of checks and reasons.</summary>
-    public static List<(string Check, string Reason)> Check(ReadOnlySpan<byte> text)
+    public static List<(string Check, string Reason)> Check(ReadOnlySpan<byte> text, out string? kind)
     {
         var failures = new List<(string Check, string Reason)>();
         var extents = 0;
-        string? kind = null;
+        kind = null;
         foreach (var range in text.SplitAny("\r\n"u8))
         {
             var line = text[range].Trim(" \t"u8);

@@ -117,7 +117,9 @@ internal sealed class VmdkProbe() : FormatProbe(DiskFormat.Vmdk)
             return;
         }
 
-        foreach (var (check, reason) in VmdkDescriptor.Check(text.Bytes[..end]))
+        var failures = VmdkDescriptor.Check(text.Bytes[..end], out var kind);
+        DiskKind = kind;
+        foreach (var (check, reason) in failures)
         {
             Fail(check, reason);
         }

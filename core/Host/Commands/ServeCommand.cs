@@ -44,6 +44,12 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
         var options = new ImageOptions
         {
             SizeCap = configuration.Limits.ImageSizeCap,
+            PropertyQuota = configuration.Limits.PropertyQuota,
+            TagQuota = configuration.Limits.TagQuota,
+            MemberQuota = configuration.Limits.MemberQuota,
+            DiskFormats = configuration.Formats.DiskFormats,
+            ContainerFormats = configuration.Formats.ContainerFormats,
+            FormatPolicy = configuration.Formats.Policy,
             StallTimeout = configuration.Limits.StallTimeout,
             LeaseDuration = configuration.Limits.Lease,
             ShowDirectUrl = configuration.Locations.ShowImageDirectUrl,

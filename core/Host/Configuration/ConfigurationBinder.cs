@@ -32,7 +32,8 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             PublicEndpoint = section.Read("public_endpoint", "an http or https URL without query, such as https://images.example.org", scalar => ParsePublicEndpoint(scalar.Value)),
             Outbound = new OutboundBinder(log).Bind(section.Child("outbound", "'allowed_networks: [10.20.0.0/16]'")),
             Limits = BindLimits(section.Child("limits", "'image_size_cap: 1TiB'")),
-            Import = ImportBinder.Bind(section.Child("import", "'methods: [glance-direct, copy-image]'")),
+            Formats = ImageFormatBinder.Bind(section.Child("image_format", "'disk_formats: [raw, qcow2]'")),
+            Import = ImportBinder.Bind(section.Child("import", "'methods: [glance-direct, copy-image]'"), data),
             Signatures = SignatureBinder.Bind(section.Child("signatures", "'certificates: /etc/glance-gateway/certificates'")),
             Locations = BindLocations(section.Child("locations", "'show_image_direct_url: true'")),
             Quotas = QuotaBinder.Bind(section.Child("quotas", "'image_size_total: 10TiB'")),
@@ -235,6 +236,9 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
         var limits = new LimitsConfiguration
         {
             ImageSizeCap = section.Size("image_size_cap", least: 1) ?? defaults.ImageSizeCap,
+            PropertyQuota = section.Number("image_property_quota", -1, int.MaxValue) ?? defaults.PropertyQuota,
+            TagQuota = section.Number("image_tag_quota", -1, int.MaxValue) ?? defaults.TagQuota,
+            MemberQuota = section.Number("image_member_quota", -1, int.MaxValue) ?? defaults.MemberQuota,
             StallTimeout = section.Duration("stall_timeout", TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)) ?? defaults.StallTimeout,
             Lease = section.Duration("lease", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)) ?? defaults.Lease,
         };

@@ -1,5 +1,6 @@
 using System.Net;
 using GlanceGateway.Api;
+using GlanceGateway.Formats;
 using GlanceGateway.Images;
 using GlanceGateway.Stores;
 using Microsoft.Extensions.Logging;
@@ -47,6 +48,9 @@ public sealed record GatewayConfiguration
 
     /// <summary><c>limits</c>.</summary>
     public LimitsConfiguration Limits { get; init; } = new();
+
+    /// <summary><c>image_format</c>.</summary>
+    public ImageFormatConfiguration Formats { get; init; } = new();
 
     /// <summary><c>import</c>.</summary>
     public ImportConfiguration Import { get; init; } = new();
@@ -237,11 +241,33 @@ public sealed record LimitsConfiguration
     /// <summary><c>limits.image_size_cap</c>: the largest image in bytes.</summary>
     public long ImageSizeCap { get; init; } = 1L << 40;
 
+    /// <summary><c>limits.image_property_quota</c>: custom properties of an image; negative for no limit.</summary>
+    public int PropertyQuota { get; init; } = 128;
+
+    /// <summary><c>limits.image_tag_quota</c>: tags of an image; negative for no limit.</summary>
+    public int TagQuota { get; init; } = 128;
+
+    /// <summary><c>limits.image_member_quota</c>: members of an image; negative for no limit.</summary>
+    public int MemberQuota { get; init; } = 128;
+
     /// <summary><c>limits.stall_timeout</c>: a transfer without a byte for this long is ended.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(300);
 
     /// <summary><c>limits.lease</c>: how long a transfer's lease lives without renewal; at least a second.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>What images may be.</summary>
+public sealed record ImageFormatConfiguration
+{
+    /// <summary><c>image_format.disk_formats</c>.</summary>
+    public IReadOnlyList<string> DiskFormats { get; init; } = new ImageOptions().DiskFormats;
+
+    /// <summary><c>image_format.container_formats</c>.</summary>
+    public IReadOnlyList<string> ContainerFormats { get; init; } = new ImageOptions().ContainerFormats;
+
+    /// <summary>All other keys.</summary>
+    public FormatPolicy Policy { get; init; } = FormatPolicy.Default;
 }
 
 /// <summary>Bringing data in by other ways than an upload.</summary>

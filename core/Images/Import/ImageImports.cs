@@ -17,6 +17,7 @@ public sealed class ImageImports
     private readonly IReadOnlyDictionary<string, IImportMethod> methods;
     private readonly TaskRunner runner;
     private readonly ImageOptions options;
+    private readonly InjectOptions inject;
 
     internal ImageImports(
         ImageRegistry registry,
@@ -26,7 +27,8 @@ public sealed class ImageImports
         IReadOnlyList<string> announced,
         IReadOnlyDictionary<string, IImportMethod> methods,
         TaskRunner runner,
-        ImageOptions options)
+        ImageOptions options,
+        InjectOptions inject)
     {
         this.registry = registry;
         this.stores = stores;
@@ -35,6 +37,7 @@ public sealed class ImageImports
         this.methods = methods;
         this.runner = runner;
         this.options = options;
+        this.inject = inject;
         Methods = announced;
     }
 
@@ -188,7 +191,7 @@ public sealed class ImageImports
                 ImageId = imageId,
                 UserId = caller.UserId,
                 RequestId = requestId,
-                Input = request.ToTaskInput(imageId, targets),
+                Input = request.ToTaskInput(imageId, targets, inject.IgnoreUserRoles.Any(caller.Roles.Contains)),
                 LeaseName = leaseName,
             },
             cancellationToken);

@@ -14,6 +14,9 @@ internal static class ImportMarks
     /// <summary>The stores that could not take the data.</summary>
     public const string Failed = "os_glance_failed_import";
 
+    /// <summary>The formats that the image had before its data was converted, until the import ends: <c>qcow2/bare</c>.</summary>
+    public const string FormatsBefore = "os_glance_import_formats";
+
     /// <summary>The task that holds the image; null for none.</summary>
     public static string? TaskOf(Image image) => image.Properties.FirstOrDefault(p => p.Key == Task).Value;
 
@@ -23,7 +26,21 @@ internal static class ImportMarks
 
     public static Image WithTask(this Image image, string id) => image.With(Task, id);
 
-    public static Image WithoutTask(this Image image) => image with { Properties = [.. image.Properties.Where(p => p.Key != Task)] };
+    public static Image WithoutTask(this Image image) => image with { Properties = [.. image.Properties.Where(p => p.Key is not (Task or FormatsBefore))] };
+
+    /// <summary>Notes the formats, unless there is such a note.</summary>
+    public static Image WithFormatsBefore(this Image image) =>
+        image.Properties.Any(p => p.Key == FormatsBefore) ? image : image.With(FormatsBefore, $"{image.DiskFormat}/{image.ContainerFormat}");
+
+    /// <summary>Takes the formats back that were noted.</summary>
+    public static Image Restored(this Image image) =>
+        image.Properties.FirstOrDefault(p => p.Key == FormatsBefore).Value?.Split('/') is [var disk, var container]
+            ? image with { DiskFormat = disk, ContainerFormat = container }
+            : image;
+
+    /// <summary>With an operator's properties, in place of what is there.</summary>
+    public static Image WithAll(this Image image, IReadOnlyDictionary<string, string> properties) =>
+        properties.Aggregate(image, (changed, property) => changed.With(property.Key, property.Value));
 
     public static Image WithPending(this Image image, IEnumerable<string> stores) => image.With(Pending, string.Join(',', stores));
 

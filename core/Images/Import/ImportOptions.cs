@@ -15,6 +15,19 @@ public sealed record ImportOptions
     /// <summary>Stores into which one import copies at the same time. At least 1.</summary>
     public int ParallelStores { get; init; } = 2;
 
+    /// <summary>What happens to staged data before it goes into stores, by <see cref="ImportStepNames"/>. They run in the order of
+    /// <see cref="ImportStepNames.All"/>.</summary>
+    public IReadOnlyList<string> Plugins { get; init; } = [];
+
+    /// <summary>How <see cref="ImportStepNames.Decompression"/> works.</summary>
+    public DecompressionOptions Decompression { get; init; } = new();
+
+    /// <summary>How <see cref="ImportStepNames.Conversion"/> works.</summary>
+    public ConversionOptions Conversion { get; init; } = new();
+
+    /// <summary>What <see cref="ImportStepNames.InjectMetadata"/> sets.</summary>
+    public InjectOptions Inject { get; init; } = new();
+
     /// <summary>What <c>web-download</c> may connect to.</summary>
     public OutboundRules Outbound { get; init; } = new();
 

@@ -12,6 +12,8 @@ namespace GlanceGateway.Images;
 /// <param name="AllMustSucceed">Whether the image stays without data unless every store takes it.</param>
 internal sealed record ImportRequest(JsonElement Body, JsonElement Method, string Name, IReadOnlyList<string> Stores, bool AllStores, bool AllMustSucceed)
 {
+    private const string ExemptName = "without_injected_metadata";
+
     /// <summary>Reads it.</summary>
     /// <exception cref="ImageException"><see cref="ImageError.Invalid"/>.</exception>
     public static ImportRequest Parse(JsonElement body)
@@ -31,7 +33,10 @@ internal sealed record ImportRequest(JsonElement Body, JsonElement Method, strin
     }
 
     /// <summary>What the record of the task holds: the request, and the stores that it came to.</summary>
-    public string ToTaskInput(string imageId, IReadOnlyList<string> targets)
+    /// <param name="imageId">The image.</param>
+    /// <param name="targets">The stores.</param>
+    /// <param name="isExempt">Whether the image gets no properties of the operator's, because of who imports it.</param>
+    public string ToTaskInput(string imageId, IReadOnlyList<string> targets, bool isExempt)
     {
         using var text = new MemoryStream();
         using (var writer = new Utf8JsonWriter(text))
@@ -40,6 +45,11 @@ internal sealed record ImportRequest(JsonElement Body, JsonElement Method, strin
             writer.WriteString("image_id", imageId);
             writer.WritePropertyName("import_req");
             Body.WriteTo(writer);
+            if (isExempt)
+            {
+                writer.WriteBoolean(ExemptName, true);
+            }
+
             writer.WriteStartArray("backend");
             foreach (var store in targets)
             {
@@ -54,8 +64,10 @@ internal sealed record ImportRequest(JsonElement Body, JsonElement Method, strin
     }
 
     /// <summary>The request and its stores, from the record of a task.</summary>
-    public static (ImportRequest Request, IReadOnlyList<string> Targets) FromTaskInput(JsonElement input) =>
-        (Parse(input.GetProperty("import_req")), [.. input.GetProperty("backend").EnumerateArray().Select(store => store.GetString()!)]);
+    public static (ImportRequest Request, IReadOnlyList<string> Targets, bool IsExempt) FromTaskInput(JsonElement input) =>
+        (Parse(input.GetProperty("import_req")),
+        [.. input.GetProperty("backend").EnumerateArray().Select(store => store.GetString()!)],
+        input.TryGetProperty(ExemptName, out var exempt) && exempt.ValueKind == JsonValueKind.True);
 
     private static string[] StoresOf(JsonElement body)
     {

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace GlanceGateway.Images;
 
 /// <summary>
-/// Carries an import out: fetch into the staging area if the method fetches, copy into the stores, record.
+/// Carries an import out: fetch into the staging area if the method fetches, run the steps over what is staged, copy into the stores, record.
 /// </summary>
 /// <remarks>
 /// When every store must succeed, the copies are committed in the stores first and then recorded in one unit of work that also makes the image
@@ -22,6 +22,7 @@ internal sealed class ImportWork(
     IReadOnlyDictionary<string, IImportMethod> methods,
     QuotaLedger quotas,
     StagingArea area,
+    ImportSteps steps,
     StoreCopy copies,
     ImageDownloads downloads,
     IntentSweeper sweeper,
@@ -37,8 +38,8 @@ internal sealed class ImportWork(
     public async Task RunAsync(TaskRecord task, Lease lease, CancellationToken cancellationToken)
     {
         using var input = JsonDocument.Parse(task.Input);
-        var (request, targets) = ImportRequest.FromTaskInput(input.RootElement);
-        var job = new Job(task, lease, request);
+        var (request, targets, isExempt) = ImportRequest.FromTaskInput(input.RootElement);
+        var job = new Job(task, lease, request, isExempt || !options.Plugins.Contains(ImportStepNames.InjectMetadata) ? new Dictionary<string, string>() : options.Inject.Properties);
         var image = await WantedAsync(job, cancellationToken);
         if (!methods.TryGetValue(request.Name, out var method))
         {
@@ -47,7 +48,7 @@ internal sealed class ImportWork(
 
         ImageLog.ImportBegins(log, image.Id, method.Name, string.Join(',', targets), task.Id);
         var missing = targets.Where(store => image.Locations.All(location => location.Store != store)).ToList();
-        var (source, hash) = await OpenAsync(method, image, job, cancellationToken);
+        (image, var source, var hash) = await OpenAsync(method, image, job, cancellationToken);
         List<CommittedCopy> committed = [];
         await using (source)
         {
@@ -82,7 +83,7 @@ internal sealed class ImportWork(
                 await tx.RequireLeaseAsync(lease, ct);
                 if (await tx.FindImageAsync(task.ImageId, ct) is { } image && ImportMarks.TaskOf(image) == task.Id)
                 {
-                    image = image.WithoutTask().WithPending([]);
+                    image = (image.Status == ImageStatus.Importing ? image.Restored() : image).WithoutTask().WithPending([]);
                     await tx.UpdateImageAsync(
                         image.Status == ImageStatus.Importing ? image with { Status = ImageStatus.Queued, Size = null, VirtualSize = null } : image, ct);
                 }
@@ -109,13 +110,13 @@ internal sealed class ImportWork(
     private Task<Image> WantedAsync(Job job, CancellationToken cancellationToken) =>
         registry.WriteAsync((tx, ct) => WantedAsync(tx, job, ct), cancellationToken);
 
-    private async Task<(IByteSource Source, string? Hash)> OpenAsync(IImportMethod method, Image image, Job job, CancellationToken cancellationToken)
+    private async Task<(Image Image, IByteSource Source, string? Hash)> OpenAsync(IImportMethod method, Image image, Job job, CancellationToken cancellationToken)
     {
         if (method.From == ImageStatus.Active)
         {
             var data = await downloads.OpenAsync(Caller.Gateway, image, cancellationToken)
                 ?? throw new ImageException(ImageError.Failed, "None of the stores of the image has its data.");
-            return (data.Source, image.HashAlgorithm == "sha512" ? image.HashValue : null);
+            return (image, data.Source, image.HashAlgorithm == "sha512" ? image.HashValue : null);
         }
 
         var staged = await registry.FindStagedAsync(image.Id, cancellationToken);
@@ -124,9 +125,18 @@ internal sealed class ImportWork(
             staged = await FetchAsync(fetch, image, job, cancellationToken);
         }
 
-        return staged is null
-            ? throw new ImageException(ImageError.Failed, "The staged data is gone.")
-            : (await area.OpenAsync(staged, cancellationToken), staged.HashValue);
+        if (staged is null)
+        {
+            throw new ImageException(ImageError.Failed, "The staged data is gone.");
+        }
+
+        // Once it is in a store it cannot become anything else.
+        if (image.Status == ImageStatus.Importing)
+        {
+            (image, staged) = await steps.RunAsync(image, staged, job.Lease, (tx, ct) => WantedAsync(tx, job, ct), cancellationToken);
+        }
+
+        return (image, await area.OpenAsync(staged, cancellationToken), staged.HashValue);
     }
 
     private async Task<StagedData?> FetchAsync(IImportFetch fetch, Image image, Job job, CancellationToken cancellationToken)
@@ -230,7 +240,7 @@ internal sealed class ImportWork(
     {
         var image = await WantedAsync(tx, job, cancellationToken);
         await AddAsync(tx, image, copy, cancellationToken);
-        var marked = Marked(Activated(image, copy), copy.Intent.Store, failed: false);
+        var marked = Marked(Activated(image, copy, job), copy.Intent.Store, failed: false);
         _ = await tx.UpdateImageAsync(marked, cancellationToken) ?? throw Vanished(image.Id);
 
         // The lease lives on: what was reserved for this copy counts as stored from here on.
@@ -246,7 +256,7 @@ internal sealed class ImportWork(
         foreach (var copy in committed.OrderBy(copy => targets.ToList().IndexOf(copy.Intent.Store)))
         {
             await AddAsync(tx, image, copy, cancellationToken);
-            image = Activated(image, copy);
+            image = Activated(image, copy, job);
         }
 
         if (committed.Count == 0 && !targets.Any(store => image.Locations.Any(location => location.Store == store)))
@@ -276,9 +286,9 @@ internal sealed class ImportWork(
         await tx.RegisterIntentAsync(copy.Intent.AttemptId, cancellationToken);
     }
 
-    private static Image Activated(Image image, CommittedCopy copy) => image.Status != ImageStatus.Importing
+    private static Image Activated(Image image, CommittedCopy copy, Job job) => image.Status != ImageStatus.Importing
         ? image
-        : image with
+        : image.WithAll(job.Inject) with
         {
             Status = ImageStatus.Active,
             Size = copy.Data.Size,
@@ -289,7 +299,7 @@ internal sealed class ImportWork(
         };
 
     /// <summary>One run of one import.</summary>
-    private sealed record Job(TaskRecord Task, Lease Lease, ImportRequest Request)
+    private sealed record Job(TaskRecord Task, Lease Lease, ImportRequest Request, IReadOnlyDictionary<string, string> Inject)
     {
         /// <summary>What kept stores from taking the data.</summary>
         public System.Collections.Concurrent.ConcurrentQueue<Exception> Failures { get; } = new();
