@@ -95,7 +95,7 @@ internal sealed class SftpSource(SftpSettings settings, SessionPool pool, string
         ObjectDisposedException.ThrowIf(disposed, this);
         cancellationToken.ThrowIfCancellationRequested();
         var end = length is { } bytes && bytes < found.Size - offset ? offset + bytes : found.Size;
-        return ValueTask.FromResult<Stream>(new ReadAheadStream(this, offset, end));
+        return ValueTask.FromResult<Stream>(new ReadAheadStream(this, Hints.BestRequestSize, Hints.Parallelism, offset, end));
     }
 
     public async ValueTask DisposeAsync()

@@ -13,7 +13,11 @@ public static class RawView
 {
     /// <summary>Whether disks of that format can be shown.</summary>
     /// <param name="diskFormat">A value of <c>disk_format</c>.</param>
-    public static bool Reads(string? diskFormat) => diskFormat is "raw" or "iso" or "qcow2" or "vmdk" or "vhd" or "vhdx" or "vdi";
+    public static bool Reads(string? diskFormat) => IsPlain(diskFormat) || diskFormat is "qcow2" or "vmdk" or "vhd" or "vhdx" or "vdi";
+
+    /// <summary>Whether images of that format are their disk, byte for byte.</summary>
+    /// <param name="diskFormat">A value of <c>disk_format</c>.</param>
+    public static bool IsPlain(string? diskFormat) => diskFormat is "raw" or "iso";
 
     /// <summary>Opens the disk inside an image.</summary>
     /// <param name="source">The image, of known length, with random access. Belongs to the view from now on; after an exception it is still the caller's.</param>
@@ -30,7 +34,7 @@ public static class RawView
             throw new RawViewException($"A disk of the format '{diskFormat}' cannot be shown as raw bytes.");
         }
 
-        if (diskFormat is "raw" or "iso")
+        if (IsPlain(diskFormat))
         {
             return source;
         }

@@ -1,3 +1,5 @@
+using GlanceGateway.Stores;
+
 namespace GlanceGateway.Host.Configuration;
 
 /// <summary>Keeps the gateway's own files out of its mount: a process that waits for a read which it must answer itself hangs for ever,

@@ -8,13 +8,13 @@ namespace GlanceGateway.Stores;
 /// <summary>
 /// The code of a plugin: the only file that knows the loading library, whose author no longer works on it.
 /// <para>
-/// Code is loaded once for each set of bytes and stays until the process ends. It could be unloaded, and once was; then a process that loaded and
-/// unloaded hundreds of plugins under load died once of a general protection fault in the runtime's resolver of interface calls, on a thread of
-/// the pool. .NET 10 is known to spoil, when a collectible load context goes, two process-wide tables that such calls are looked up in: the cache
-/// of interface dispatch, mended without the lock under which others fill it (<see href="https://github.com/dotnet/runtime/issues/128859"/>), and
-/// that of generic virtual methods (<see href="https://github.com/dotnet/runtime/issues/132562"/>). A gateway must not die of a swap. What a swap
-/// leaves behind is the old code, of 0.1 to 6 MB for the drivers of this product plus what was compiled of it; a store's data goes with its
-/// driver. Native libraries may call into a plugin for as long as they like.
+/// Code is loaded once for each set of bytes and stays until the process ends. It could be unloaded, and once was; then the process of the tests,
+/// which swaps plugins under load, died once of a general protection fault inside the runtime, on a thread of the pool. The cause is not proven and
+/// the fault did not come again; two reports about the runtime's process-wide tables when a collectible load context goes resemble it, of interface
+/// dispatch (<see href="https://github.com/dotnet/runtime/issues/128859"/>) and of generic virtual methods
+/// (<see href="https://github.com/dotnet/runtime/issues/132562"/>). A gateway must not die of a swap. What a swap leaves behind is the old code, of
+/// 0.1 to 6 MB for the drivers of this product plus what was compiled of it; a store's data goes with its driver. Native libraries may call into a
+/// plugin for as long as they like.
 /// </para>
 /// <para>
 /// Invariant: a set of bytes that comes again, because two sets of stores use it or because somebody went back a version, costs nothing. So all

@@ -13,7 +13,7 @@ namespace GlanceGateway.View;
 /// <para>An image that its source has not checked (<see cref="MountedImage.IsUnexamined"/>) is held back until its header passed the safety checks, and
 /// for ever when it does not. Others are shown at once and get their raw view when it is known.</para>
 /// <para>A verdict belongs to the content, which never changes, and is kept as long as the image is in the catalogue. A source that cannot be read is
-/// asked again after a growing time. Everything that reaches the tree goes through <see cref="Apply"/> or <see cref="Show"/>, one at a time, so a late
+/// asked again after a growing time. Everything that reaches the tree goes through <see cref="Apply"/> or <see cref="ShowLaterAsync"/>, one at a time, so a late
 /// verdict never brings back an image that went meanwhile.</para>
 /// </remarks>
 internal sealed class Examiner : IAsyncDisposable
@@ -123,7 +123,7 @@ internal sealed class Examiner : IAsyncDisposable
         }
 
         _known[image.Id] = known = new Known(image, content);
-        if (!image.IsUnexamined && (image.DiskFormat is "raw" or "iso" || !HasRawView(image)))
+        if (!image.IsUnexamined && (RawView.IsPlain(image.DiskFormat) || !HasRawView(image)))
         {
             known.Verdict = new Verdict(IsSafe: true, HasRawView(image) ? image.Size : null, Reason: null);
         }

@@ -42,7 +42,7 @@ public sealed class ConfigurationSourceTests : IDisposable
     [Fact]
     public void The_data_directory_of_root_is_the_systems()
     {
-        var environment = Surroundings.Of(isRoot: true, ("HOME", "/root"), ("XDG_DATA_HOME", "/root/data"));
+        var environment = Surroundings.Of(isRoot: true, ("HOME", "/home/somebody"), ("XDG_DATA_HOME", "/home/somebody/data"));
 
         Assert.Equal("/var/lib/glance-gateway", ConfigurationSource.Load(null, [], environment).DataDirectory);
     }
