@@ -83,7 +83,8 @@ public sealed class ImageMount : IAsyncDisposable
                 () => FuseServer.Start(options.Directory, files, mountOptions, new FuseSessionOptions(), loggers.CreateLogger<FuseServer>()),
                 cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             KernelNotifier notifier = new(server.Session, logger);
-            Examiner examiner = new(source, update => Show(update, tree, open, notifier), options.SourceTimeout, time, logger);
+            VerdictFile? kept = options.VerdictFile is { } path ? new VerdictFile(path, time, logger) : null;
+            Examiner examiner = new(source, update => Show(update, tree, open, notifier), options.SourceTimeout, time, logger, kept);
             CatalogueFollower follower = new(source, examiner.Apply, options, time, logger);
             tree.AddStatus(() => StatusText.Of(tree, open, examiner, follower.FirstSnapshot.IsCompleted, source as ISourceStatus));
             mount = new ImageMount(server, tree, open, follower, examiner, notifier, logger);

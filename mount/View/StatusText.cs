@@ -21,6 +21,7 @@ internal static class StatusText
             json.WriteNumber("opens_passthrough", open.PassthroughOpens);
             json.WriteNumber("opens_copied", open.CopyOpens);
             json.WriteNumber("open_sources", open.Count);
+            json.WriteNumber("examinations", examiner.Examinations);
             IReadOnlyList<(string Id, bool IsHidden, string Reason)> findings = examiner.Findings;
             WriteFindings(json, "not_shown", findings.Where(finding => finding.IsHidden));
             WriteFindings(json, "no_raw_view", findings.Where(finding => !finding.IsHidden));

@@ -65,6 +65,7 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
             AllowOther = request.AllowOther,
             SourceTimeout = request.ReadTimeout,
             CatalogueTimeout = follow.StartPatience,
+            VerdictFile = Path.Join(request.Cache, "verdicts.json"),
         };
         ImageMount mount;
         try

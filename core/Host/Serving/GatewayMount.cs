@@ -50,6 +50,7 @@ internal sealed class GatewayMount : IAsyncDisposable
             Gid = wanted.Group is { } group ? LinuxUsers.GroupId(group) ?? throw NoSuchGroup(configuration, group) : LinuxUsers.EffectiveGroup,
             WorldReadable = wanted.WorldReadable,
             AllowOther = privileged || LinuxUsers.MayAllowOthers(),
+            VerdictFile = Path.Join(configuration.DataDirectory, "mount-verdicts.json"),
         };
         try
         {
