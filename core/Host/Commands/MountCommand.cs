@@ -54,6 +54,8 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
         var follow = new RemoteFollowOptions { PollInterval = request.PollInterval, SweepInterval = request.SweepInterval };
         await using var source = new RemoteImageSource(client, cache, catalogue, follow, time, logger);
         await source.StartAsync(cancellationToken);
+        await using var control = ControlSocket.TryStart(request.Cache, new MountSteering(source, logger), logger);
+        source.Control = control?.Path;
 
         MakeMountPoint(request.Directory);
         var mountOptions = new ImageMountOptions
@@ -124,7 +126,7 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
             return ExitCodes.Success;
         }
 
-        return MountStatus.Write(page, terminal);
+        return await MountStatus.WriteAsync(page, terminal, control => MountSteerCommand.ListAsync(control, cancellationToken));
     }
 
     /// <summary>Starts this program once more, and ends when that one has mounted.</summary>

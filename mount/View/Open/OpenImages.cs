@@ -212,7 +212,7 @@ internal sealed class OpenImages : IAsyncDisposable
         MountedImage image = node.Image;
         using CancellationTokenSource deadline = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
         deadline.CancelAfter(_options.SourceTimeout);
-        Task<IByteSource?> asked = _images.OpenAsync(image.Id, deadline.Token).AsTask();
+        Task<IByteSource?> asked = OpenSourceAsync(node, deadline.Token);
         IByteSource? source;
         try
         {
@@ -234,7 +234,6 @@ internal sealed class OpenImages : IAsyncDisposable
 
         try
         {
-            source = node.Form == ImageForm.Raw ? await OpenRawAsync(image, source, deadline.Token) : source;
             OpenImage open = Begin(node, source);
             open.StartIdle(_time.GetTimestamp());
             return open;
@@ -246,15 +245,34 @@ internal sealed class OpenImages : IAsyncDisposable
         }
     }
 
-    private static async Task<IByteSource> OpenRawAsync(MountedImage image, IByteSource source, CancellationToken cancellationToken)
+    private async Task<IByteSource?> OpenSourceAsync(ImageNode node, CancellationToken cancellationToken)
     {
+        MountedImage image = node.Image;
+        if (node.Form == ImageForm.Raw && !RawView.IsPlain(image.DiskFormat) && _images is IRawDisks disks
+            && await disks.OpenRawAsync(image.Id, node.Size, cancellationToken) is { } written)
+        {
+            return written;
+        }
+
+        IByteSource? source = await _images.OpenAsync(image.Id, cancellationToken);
+        if (node.Form != ImageForm.Raw || source is null)
+        {
+            return source;
+        }
+
         try
         {
             return await RawView.OpenAsync(source, image.DiskFormat ?? "", cancellationToken);
         }
         catch (RawViewException e)
         {
+            await source.DisposeAsync();
             throw new StoreException(StoreError.Corrupt, e.Message, image.Id, e);
+        }
+        catch
+        {
+            await source.DisposeAsync();
+            throw;
         }
     }
 
