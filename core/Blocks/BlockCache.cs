@@ -89,6 +89,7 @@ public sealed class BlockCache : IAsyncDisposable
             throw;
         }
 
+        CacheMetrics.Add(cache);
         BlockLog.Opened(log, options.Directory, cache._objects.Count, cache.Space.StoredBytes, options.MaxBytes);
         return cache;
     }
@@ -288,6 +289,7 @@ public sealed class BlockCache : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
+        CacheMetrics.Remove(this);
         await _ending.CancelAsync();
         foreach (var cached in _objects.Values)
             cached.StopFetches();

@@ -24,6 +24,7 @@ public sealed class ImageMount : IAsyncDisposable
         _open = open;
         _notifier = notifier;
         _examiner = examiner;
+        ViewMetrics.Add(server.Mount.MountPoint, ReadNumbers);
         _following = Task.Run(() => follower.RunAsync(_stopping.Token));
         _ = WatchAsync(logger);
     }
@@ -146,6 +147,13 @@ public sealed class ImageMount : IAsyncDisposable
         return this;
     }
 
+    private ViewMetrics.Numbers ReadNumbers()
+    {
+        (long reads, long errors, long bytes) = _open.ReadCounts;
+        return new ViewMetrics.Numbers(
+            _tree.ImageCount, _examiner.HeldBack, _open.Count, _examiner.Examinations, _open.PassthroughOpens, _open.CopyOpens, reads, errors, bytes);
+    }
+
     private async Task WatchAsync(ILogger logger)
     {
         await Completion;
@@ -161,6 +169,7 @@ public sealed class ImageMount : IAsyncDisposable
         // On a thread of its own: umount(2) waits for the kernel.
         bool ended = await Task.Factory.StartNew(
             () => _server.StopAsync(timeout, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+        ViewMetrics.Remove(_server.Mount.MountPoint);
         _server.Dispose();
         await _open.DisposeAsync();
         _notifier.Dispose();

@@ -21,6 +21,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             DataDirectory = data,
             Listen = section.Read("listen", ValueFormats.EndpointForm, scalar => ValueFormats.TryParseEndpoint(scalar.Value, out var endpoint) ? endpoint : null)
                 ?? new IPEndPoint(IPAddress.Loopback, 9292),
+            Metrics = section.Read("metrics", ValueFormats.EndpointForm, scalar => ValueFormats.TryParseEndpoint(scalar.Value, out var endpoint) ? endpoint : null),
             PluginDirectories = directories ?? [Path.Join(environment.ProgramDirectory, "plugins")],
             Plugins = plugins,
             Identity = new IdentityBinder(log).Bind(section.Child("identity", "'mode: none'")),
@@ -188,6 +189,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             As = BindMountIdentity(section.Child("as", "'project: ops' and 'roles: [reader]'")),
             Group = section.Text("group", "the name or number of a group"),
             WorldReadable = section.Flag("world_readable") ?? false,
+            DeleteGrace = section.Duration("delete_grace", TimeSpan.Zero, TimeSpan.FromDays(7)) ?? TimeSpan.FromMinutes(5),
         };
         section.Finish();
         return mount;

@@ -133,6 +133,9 @@ internal sealed class RemoteImageSource : IImageSource, IRawDisks, ISourceStatus
     /// <summary>Where the process that serves the mount can be told what to do; shown on the page <c>.status</c>.</summary>
     public string? Control { get; set; }
 
+    /// <summary>The images that shall always be here; shown on the page <c>.status</c>.</summary>
+    public WarmList? WarmList { get; set; }
+
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<MountedImage>> ListAsync(CancellationToken cancellationToken) => ValueTask.FromResult(_catalogue.Snapshot.Shown);
 
@@ -173,6 +176,7 @@ internal sealed class RemoteImageSource : IImageSource, IRawDisks, ISourceStatus
 
         json.WriteEndArray();
         json.WriteNumber("downloads", _downloads.Count);
+        WarmList?.WriteStatus(json);
         var (cache, all) = (_cache.Status, _cache.List());
         var objects = all.Where(cached => !WrittenDisk.ImageOf(cached.Id).IsDisk).ToList();
         json.WriteStartObject("cache");

@@ -21,14 +21,16 @@ public sealed class ImageDownloads
     private readonly PolicyRules policy;
     private readonly StoreSet stores;
     private readonly ImageCaches caches;
+    private readonly MountReaders mountReaders;
     private readonly ILogger log;
 
-    internal ImageDownloads(ImageAccess access, PolicyRules policy, StoreSet stores, ImageCaches caches, ILogger<ImageDownloads> log)
+    internal ImageDownloads(ImageAccess access, PolicyRules policy, StoreSet stores, ImageCaches caches, MountReaders mountReaders, ILogger<ImageDownloads> log)
     {
         this.access = access;
         this.policy = policy;
         this.stores = stores;
         this.caches = caches;
+        this.mountReaders = mountReaders;
         this.log = log;
     }
 
@@ -44,12 +46,15 @@ public sealed class ImageDownloads
 
     /// <summary>
     /// Opens the data of an image for the mount: whoever may see the image there may read it, because the operator who mounts it decides
-    /// by file permissions who that is. What the mount's identity may not see stays closed, and so does a deactivated image, except to administrators.
+    /// by file permissions who that is. While it is open, deleting the image leaves the data for <see cref="ImageOptions.MountDeleteGrace"/>. What the mount's identity may not see stays closed, and so does a deactivated image, except to administrators.
     /// </summary>
     /// <returns>Null when it has none.</returns>
     /// <exception cref="ImageException">The identity may not see it, or every store that should have it fails.</exception>
-    public async Task<ImageData?> OpenMountedAsync(Caller caller, string imageId, CancellationToken cancellationToken) =>
-        await OpenAsync(caller, (await access.FindAsync(caller, imageId, cancellationToken)).Image, cancellationToken);
+    public async Task<ImageData?> OpenMountedAsync(Caller caller, string imageId, CancellationToken cancellationToken)
+    {
+        var data = await OpenAsync(caller, (await access.FindAsync(caller, imageId, cancellationToken)).Image, cancellationToken);
+        return data is null ? null : data with { Source = mountReaders.Count(imageId, data.Source) };
+    }
 
     /// <summary>Opens the data of an image that was found for the caller.</summary>
     internal async Task<ImageData?> OpenAsync(Caller caller, Image image, CancellationToken cancellationToken)

@@ -256,7 +256,12 @@ public sealed class IntentSweeper : IAsyncDisposable
                     await ImageDeletion.RecordGoneAsync(tx, intent, ct);
                 }
 
-                await tx.RemoveIntentAsync(intent.AttemptId, ct);
+                // Without its image nobody else would ever ask the store again.
+                if (refusal is null || await tx.FindImageAsync(intent.ImageId, ct) is not null)
+                {
+                    await tx.RemoveIntentAsync(intent.AttemptId, ct);
+                }
+
                 return await ReleaseAsync(tx, lease, ct);
             },
             cancellationToken);

@@ -57,6 +57,18 @@ internal sealed class Examiner : IAsyncDisposable
     /// <summary>Images that were opened to be looked into, by this process.</summary>
     internal long Examinations => Interlocked.Read(ref _examinations);
 
+    /// <summary>Images that are not shown.</summary>
+    internal int HeldBack
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _known.Values.Count(IsHidden);
+            }
+        }
+    }
+
     /// <summary>Images that are held back or have no raw view, with the reason; for people.</summary>
     internal IReadOnlyList<(string Id, bool IsHidden, string Reason)> Findings
     {

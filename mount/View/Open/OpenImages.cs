@@ -35,6 +35,9 @@ internal sealed class OpenImages : IAsyncDisposable
     private volatile bool _mayPassThrough;
     private long _passthroughOpens;
     private long _copyOpens;
+    private long _reads;
+    private long _readErrors;
+    private long _readBytes;
     private int _disposed;
 
     internal OpenImages(IImageSource images, ImageMountOptions options, TimeProvider time, ILogger logger)
@@ -56,6 +59,9 @@ internal sealed class OpenImages : IAsyncDisposable
     internal long PassthroughOpens => Interlocked.Read(ref _passthroughOpens);
 
     internal long CopyOpens => Interlocked.Read(ref _copyOpens);
+
+    /// <summary>Reads that were answered, how many of them by an error, and the bytes of the others.</summary>
+    internal (long Reads, long Errors, long Bytes) ReadCounts => (Interlocked.Read(ref _reads), Interlocked.Read(ref _readErrors), Interlocked.Read(ref _readBytes));
 
     /// <summary>Sources held, in use or lingering.</summary>
     internal int Count => _open.Count;
@@ -113,6 +119,21 @@ internal sealed class OpenImages : IAsyncDisposable
             }
 
             _open.TryRemove(KeyValuePair.Create(node.Number, opening));
+        }
+    }
+
+    /// <summary>Counts a read.</summary>
+    /// <param name="bytes">What it gave, or -1 for an error.</param>
+    internal void CountRead(int bytes)
+    {
+        Interlocked.Increment(ref _reads);
+        if (bytes < 0)
+        {
+            Interlocked.Increment(ref _readErrors);
+        }
+        else
+        {
+            Interlocked.Add(ref _readBytes, bytes);
         }
     }
 
