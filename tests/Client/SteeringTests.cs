@@ -116,6 +116,37 @@ public sealed class SteeringTests(Service service) : IClassFixture<Service>, IDi
     }
 
     [Fact]
+    public async Task A_warm_list_is_kept_as_the_list_and_the_catalogue_change_and_metrics_tell()
+    {
+        var listed = await service.AddAsync("listed", 2 << 20);
+        var first = await service.AddAsync("by name", 2 << 20);
+        var list = _home["warm.list"];
+        await File.WriteAllTextAsync(list, $"# comment\n{listed.Id}\nname:by name\nthere is none\n", Token);
+        await using (var mount = await StartAsync("--warm-list", list, "--poll-interval", "1s", "--metrics", "127.0.0.1:0"))
+        {
+            await mount.EventuallyAsync(() => IsKeptAsync(mount, listed, first), "the list is not kept");
+            // A new image of a listed name comes by itself; what is listed no more may go.
+            var second = await service.AddAsync("by name", 1 << 20);
+            await mount.EventuallyAsync(() => IsKeptAsync(mount, listed, first, second), "the new image is not kept");
+            await File.WriteAllTextAsync(list, "hydrate:by name\n", Token);
+            await mount.EventuallyAsync(async () => !await IsKeptAsync(mount, listed), "what was taken off the list is still pinned");
+            Assert.True(await IsKeptAsync(mount, first, second));
+
+            var metrics = await MetricsAsync(mount);
+            Assert.Contains(metrics, line => line.StartsWith("glance_gateway_cache_fetched_bytes_total{cache=", StringComparison.Ordinal) && !line.EndsWith(" 0", StringComparison.Ordinal));
+            Assert.Contains($"glance_gateway_mount_images{{mount=\"{mount.Directory}\"}} {Directory.GetFiles(Path.Combine(mount.Directory, "metadata")).Length}", metrics);
+            Assert.Contains(metrics, line => line.StartsWith("http_client_request_duration_seconds_bucket{", StringComparison.Ordinal) && line.Contains("le=\"+Inf\"", StringComparison.Ordinal));
+            Assert.Contains("# TYPE glance_gateway_mount_opens_total counter", metrics);
+            Assert.Equal(metrics.Where(line => line.StartsWith("# TYPE ", StringComparison.Ordinal)).Distinct().Count(), metrics.Count(line => line.StartsWith("# TYPE ", StringComparison.Ordinal)));
+        }
+
+        // What the list pinned and was taken off while nobody looked is let go of at the next start.
+        await File.WriteAllTextAsync(list, "nothing\n", Token);
+        await using (var mount = await StartAsync("--warm-list", list))
+            await mount.EventuallyAsync(async () => !await IsKeptAsync(mount, first), "an old pin of the list stays");
+    }
+
+    [Fact]
     public async Task What_cannot_be_done_names_the_image_and_a_remedy()
     {
         var sample = await service.AddAsync("too large", 3 << 20);
@@ -132,6 +163,20 @@ public sealed class SteeringTests(Service service) : IClassFixture<Service>, IDi
         var control = (await mount.StatusAsync()).GetProperty("source").GetProperty("control").GetString()!;
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(control) & (UnixFileMode)0x1FF);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.GetDirectoryName(control)!));
+    }
+
+    /// <summary>Whether images are here, whole and pinned.</summary>
+    private static async Task<bool> IsKeptAsync(RemoteMount mount, params Sample[] samples)
+    {
+        var images = (await GatewayAsync("mount", "status", mount.Directory)).Output.Split('\n');
+        return samples.All(sample => images.Any(line => line.Contains(sample.Id, StringComparison.Ordinal) && line.Contains("verified, pinned", StringComparison.Ordinal)));
+    }
+
+    private static async Task<string[]> MetricsAsync(RemoteMount mount)
+    {
+        var address = mount.Log.Split('\n').Select(line => line.IndexOf("http://127.0.0.1:", StringComparison.Ordinal) is >= 0 and var at && line.Contains("/metrics", StringComparison.Ordinal) ? line[at..].Trim() : null).First(found => found is not null)!;
+        using HttpClient http = new(new SocketsHttpHandler { UseProxy = false });
+        return (await http.GetStringAsync(new Uri(address), Token)).Split('\n');
     }
 
     /// <summary>A qcow2 image, compressed, and the disk in it: a hole of 24 MiB with data before and behind.</summary>
