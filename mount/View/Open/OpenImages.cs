@@ -285,7 +285,7 @@ internal sealed class OpenImages : IAsyncDisposable
             return null;
         }
 
-        Errno error = session.TryRegisterBacking(file, out BackingFile? backing);
+        Errno error = session.TryRegisterBacking(file, node.Number, out BackingFile? backing);
         if (error != Errno.None && _reported.TryAdd(error, true))
         {
             ViewLog.NoPassthrough(_logger, error, error switch
