@@ -111,6 +111,9 @@ internal sealed record ExplainedCheck(string Rule, string Check, bool Holds, str
 /// <summary>What <c>cache status</c> says; sizes in bytes.</summary>
 internal sealed record CacheResult(string Directory, long StoredBytes, long MaxBytes, IReadOnlyList<CachedImageResult> Images);
 
+/// <summary>What <c>mount check</c> says.</summary>
+internal sealed record MountCheckSummary(string File, int Passed, int Failed, int Skipped, IReadOnlyList<CaseResult> Checks);
+
 /// <summary>One row of <c>cache status</c>: how much of the image can be answered, and what it occupies.</summary>
 internal sealed record CachedImageResult(
     string Image, long Bytes, long CachedBytes, long StoredBytes, bool Complete, bool Verified, bool Pinned, long Hits, DateTimeOffset LastAccessed);
@@ -136,6 +139,7 @@ internal sealed record UnmountedResult(string Mount, bool Busy);
 [JsonSerializable(typeof(MigrationResult))]
 [JsonSerializable(typeof(DoctorResult))]
 [JsonSerializable(typeof(PluginTestResult))]
+[JsonSerializable(typeof(MountCheckSummary))]
 [JsonSerializable(typeof(ExplainResult))]
 [JsonSerializable(typeof(CacheResult))]
 [JsonSerializable(typeof(MetadefsResult))]

@@ -233,6 +233,8 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
         var directory = new Argument<string>("DIR") { Description = "Where the images are mounted" };
         mount.Subcommands.Add(Leaf("stop", "Unmount; files that are open are served a little longer", leaf => leaf.Arguments.Add(directory), (line, json, _) => Task.FromResult(command.Stop(line.GetRequiredValue(directory), json))));
         mount.Subcommands.Add(Leaf("status", "Show how a mount, its endpoints and its cache are", leaf => leaf.Arguments.Add(directory), (line, json, token) => command.StatusAsync(line.GetRequiredValue(directory), json, token)));
+        var check = new MountCheckCommand(terminal, environment);
+        mount.Subcommands.Add(Leaf("check", "Hold a mount, of whatever make, to what hypervisors expect of it", check.AddTo, (line, json, token) => Task.FromResult(check.Run(line, json, token))));
         return mount;
     }
 
