@@ -8,6 +8,9 @@ public sealed class KeptServer : IMountServer
 {
     private static readonly TimeSpan s_abortGrace = TimeSpan.FromSeconds(2);
 
+    /// <summary>How long answers in progress may take when the mount is left: everybody else waits meanwhile, and the successor can answer them as well.</summary>
+    private static readonly TimeSpan s_longestLeave = TimeSpan.FromSeconds(1);
+
     private readonly ILogger _logger;
     private bool _left;
 
@@ -49,10 +52,10 @@ public sealed class KeptServer : IMountServer
         if (Mount.IsKept)
         {
             _left = true;
-            bool answered = await Session.LeaveAsync(timeout);
+            _ = await Session.LeaveAsync(timeout < s_longestLeave ? timeout : s_longestLeave);
             Mount.Leave();
             FuseLog.KeptLeft(_logger, MountPoint);
-            return answered;
+            return true;
         }
 
         if (Mount.Unmount(abort: false) == UnmountOutcome.Failed && FuseMount.MayMountDirectly)
