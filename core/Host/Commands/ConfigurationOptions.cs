@@ -36,6 +36,12 @@ internal sealed class ConfigurationOptions
         Description = "Answer GET /metrics there in the text format of Prometheus; nobody is asked who he is. Default: nowhere",
     };
 
+    private readonly Option<string?> _keeper = new("--keeper")
+    {
+        HelpName = "SOCKET",
+        Description = $"Let the keeper ('mount keep') that listens there mount; usually {KeepCommand.StandardSocket}",
+    };
+
     private readonly Option<bool> _insecureListen = new("--insecure-listen")
     {
         Description = "Allow listening beyond loopback without authentication: everyone who reaches the port is administrator",
@@ -48,6 +54,7 @@ internal sealed class ConfigurationOptions
         command.Options.Add(_listen);
         command.Options.Add(_mount);
         command.Options.Add(_metrics);
+        command.Options.Add(_keeper);
         command.Options.Add(_insecureListen);
     }
 
@@ -67,6 +74,7 @@ internal sealed class ConfigurationOptions
         Add(_listen, "listen");
         Add(_mount, "mount.directory");
         Add(_metrics, "metrics");
+        Add(_keeper, "mount.keeper");
         // A switch that is absent has a result too, an implicit false, which must not win over the file and the environment.
         if (line.GetResult(_insecureListen) is { Implicit: false })
         {

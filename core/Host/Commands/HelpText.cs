@@ -90,6 +90,12 @@ internal sealed class HelpText(HelpAction generated) : SynchronousCommandLineAct
               qemu-system-x86_64 -drive file=/mnt/images/raw/71c675ab-d94f-49cd-a114-e12490b328d9.raw,format=raw,snapshot=on
               It needs room for the image and for the data of its disk, whose holes stay holes.
             """,
+        ["keep"] = """
+              glance-gateway mount keep --user glance-gateway        as root, once per host; then, as that user:
+              glance-gateway serve --mount /mnt/images --keeper /run/glance-gateway/keeper.sock
+              glance-gateway mount --keeper /run/glance-gateway/keeper.sock https://images.example:9292 /mnt/images
+            """,
+        ["kept"] = "  glance-gateway mount kept",
         ["stop"] = "  glance-gateway mount stop /mnt/images",
         ["status"] = """
               glance-gateway mount status /mnt/images
