@@ -20,10 +20,14 @@ internal static class MountStatus
         terminal.WriteLine($"opens        {root.GetProperty("opens_passthrough")} by passthrough, {root.GetProperty("opens_copied")} by copying");
         if (!root.TryGetProperty("source", out var source))
             return ExitCodes.Success;
-        var isReachable = source.GetProperty("reachable").GetBoolean();
-        terminal.WriteLine($"endpoint     {(isReachable ? "answers" : $"does not answer: {source.GetProperty("problem")}")}");
-        foreach (var endpoint in source.GetProperty("endpoints").EnumerateArray())
-            terminal.WriteLine($"             {endpoint.GetProperty("url")} circuit {endpoint.GetProperty("circuit")}");
+        var isReachable = !source.TryGetProperty("reachable", out var reachable) || reachable.GetBoolean();
+        if (source.TryGetProperty("endpoints", out var endpoints))
+        {
+            terminal.WriteLine($"endpoint     {(isReachable ? "answers" : $"does not answer: {source.GetProperty("problem")}")}");
+            foreach (var endpoint in endpoints.EnumerateArray())
+                terminal.WriteLine($"             {endpoint.GetProperty("url")} circuit {endpoint.GetProperty("circuit")}");
+        }
+
         var cache = source.GetProperty("cache");
         terminal.WriteLine($"cache        {cache.GetProperty("stored_bytes")} of {cache.GetProperty("max_bytes")} bytes, {cache.GetProperty("images_verified")} of {cache.GetProperty("images")} images whole and proven");
         foreach (var hidden in root.GetProperty("not_shown").EnumerateArray())

@@ -73,7 +73,7 @@ internal sealed class MountSteerCommand(CommandTerminal terminal, GatewayEnviron
         using var page = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Join(path, ".status"), cancellationToken));
         if (page.RootElement.TryGetProperty("source", out var source) && source.TryGetProperty("control", out var control) && control.GetString() is { } socket)
             return socket;
-        terminal.WriteError($"the mount at {path} has no cache of its own to look after");
+        terminal.WriteError($"the mount at {path} has no cache to look after; a gateway has one with the key 'cache' in its configuration");
         return null;
     }
 }

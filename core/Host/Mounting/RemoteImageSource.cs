@@ -177,25 +177,7 @@ internal sealed class RemoteImageSource : IImageSource, IRawDisks, ISourceStatus
         json.WriteEndArray();
         json.WriteNumber("downloads", _downloads.Count);
         WarmList?.WriteStatus(json);
-        var (cache, all) = (_cache.Status, _cache.List());
-        var objects = all.Where(cached => !WrittenDisk.ImageOf(cached.Id).IsDisk).ToList();
-        json.WriteStartObject("cache");
-        json.WriteString("directory", _cache.Options.Directory);
-        json.WriteNumber("images", objects.Count);
-        json.WriteNumber("raw_disks", all.Count - objects.Count);
-        json.WriteNumber("pinned", objects.Count(cached => cached.IsPinned));
-        json.WriteNumber("images_complete", objects.Count(cached => cached.IsComplete));
-        json.WriteNumber("images_verified", objects.Count(cached => cached.IsVerified));
-        json.WriteNumber("stored_bytes", cache.StoredBytes);
-        json.WriteNumber("max_bytes", cache.MaxBytes);
-        json.WriteNumber("hit_bytes", cache.HitBytes);
-        json.WriteNumber("fetched_bytes", cache.FetchedBytes);
-        json.WriteNumber("direct_bytes", cache.DirectBytes);
-        json.WriteNumber("requests", cache.Requests);
-        json.WriteNumber("corrupt_blocks", cache.CorruptBlocks);
-        json.WriteNumber("hash_failures", cache.HashFailures);
-        json.WriteNumber("store_failures", cache.StoreFailures);
-        json.WriteEndObject();
+        CacheStatusText.Write(json, _cache);
     }
 
     /// <summary>Ends downloads. The cache stays the caller's.</summary>

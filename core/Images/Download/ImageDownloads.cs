@@ -1,4 +1,5 @@
 using GlanceGateway.Abstractions;
+using GlanceGateway.Blocks;
 using GlanceGateway.Registry;
 using GlanceGateway.Stores;
 using Microsoft.Extensions.Logging;
@@ -13,6 +14,14 @@ public sealed record ImageData(Image Image, IByteSource Source) : IAsyncDisposab
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => Source.DisposeAsync();
 }
+
+/// <summary>How an image's data is had.</summary>
+/// <param name="Image">The image.</param>
+/// <param name="Key">What its data is to a cache.</param>
+/// <param name="Size">Bytes.</param>
+/// <param name="OpenAsync">Opens it in the first store that has it. The caller disposes the source. Throws <see cref="ImageException"/> or
+/// <see cref="StoreException"/>.</param>
+public sealed record StoredData(Image Image, BlockKey Key, long Size, Func<CancellationToken, ValueTask<IByteSource>> OpenAsync);
 
 /// <summary>Opens the data of images.</summary>
 public sealed class ImageDownloads
@@ -56,6 +65,26 @@ public sealed class ImageDownloads
         return data is null ? null : data with { Source = mountReaders.Count(imageId, data.Source) };
     }
 
+    /// <summary>The cache between the stores and the readers of a mount; null for none.</summary>
+    public BlockCache? Cache => caches.Kept;
+
+    /// <summary>Finds out how the data of an image is had past the cache, with the rights of <see cref="OpenMountedAsync"/>.</summary>
+    /// <returns>Null when it has none, or the identity may not see it.</returns>
+    public async Task<StoredData?> LocateMountedAsync(Caller caller, string imageId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (image, _) = await access.FindAsync(caller, imageId, cancellationToken);
+            return image is { Status: ImageStatus.Active, Size: { } size }
+                ? new StoredData(image, ImageCaches.KeyOf(image), size, async token => await OpenStoredAsync(image, token) ?? throw NoData())
+                : null;
+        }
+        catch (ImageException refusal) when (refusal.Error is ImageError.NotFound or ImageError.Forbidden)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Opens the data of an image that was found for the caller.</summary>
     internal async Task<ImageData?> OpenAsync(Caller caller, Image image, CancellationToken cancellationToken)
     {
@@ -64,7 +93,7 @@ public sealed class ImageDownloads
             throw new ImageException(ImageError.Forbidden, "The requested image has been deactivated. Image data download is forbidden.");
         }
 
-        if (caches.TryOpen(image, async token => await OpenStoredAsync(image, token) ?? throw new StoreException(StoreError.Unavailable, "No store has the data any more.")) is { } cached)
+        if (caches.TryOpen(image, async token => await OpenStoredAsync(image, token) ?? throw NoData()) is { } cached)
         {
             return new ImageData(image, cached);
         }
@@ -96,6 +125,8 @@ public sealed class ImageDownloads
 
         return failed ? throw new ImageException(ImageError.Unavailable, $"The data of image {image.Id} cannot be read for now.") : null;
     }
+
+    private static StoreException NoData() => new(StoreError.Unavailable, "No store has the data any more.");
 
     private async Task<IByteSource?> OpenAsync(Image image, ImageLocation location, CancellationToken cancellationToken)
     {

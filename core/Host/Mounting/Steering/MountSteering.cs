@@ -114,10 +114,21 @@ internal sealed class MountSteering(ISteeredSource source, ILogger logger)
 
     private async Task<SteeredResult> WarmAsync(MountedImage image, CachedData data, Func<ControlProgress, Task> tell, CancellationToken cancellationToken)
     {
+        var stored = await data.OpenAsync(cancellationToken);
+        if (stored is ILocalFile)
+        {
+            await stored.DisposeAsync();
+            return Say(image, "its data is a local file already");
+        }
+
         if (data.Length > Cache.Options.MaxBytes)
+        {
+            await stored.DisposeAsync();
             return NoRoom(image, data.Length);
+        }
+
         var before = Cache.Find(image.Id)?.CachedBytes ?? 0;
-        var warming = Cache.WarmAsync(data.Key, await data.OpenAsync(cancellationToken), data.Length, cancellationToken);
+        var warming = Cache.WarmAsync(data.Key, stored, data.Length, cancellationToken);
         var isWhole = await WatchAsync(warming, image, image.Id, "fetching", data.Length, tell, cancellationToken);
         var after = Cache.Find(image.Id);
         if (!isWhole)
@@ -232,7 +243,7 @@ internal sealed class MountSteering(ISteeredSource source, ILogger logger)
 
     private SteeredResult NoRoom(MountedImage image, long needed) => Fail(
         image,
-        $"it needs {Size(needed)}, and the cache ({Size(Cache.Options.MaxBytes)}, {Size(Cache.Status.StoredBytes)} in use, what is pinned or open stays) has no room; evict or unpin others, or mount with a larger --cache-size");
+        $"it needs {Size(needed)}, and the cache ({Size(Cache.Options.MaxBytes)}, {Size(Cache.Status.StoredBytes)} in use, what is pinned or open stays) has no room; evict or unpin others, or give it a larger --cache-size (or cache.max_size)");
 
     private SteeredObject? Describe(string id) => Cache.Find(id) is { } found
         ? new SteeredObject(found.Length, found.CachedBytes, found.StoredBytes, found.IsComplete, found.IsVerified, found.IsPinned, found.Readers, found.LastAccessed)

@@ -2,20 +2,18 @@ using System.Diagnostics.CodeAnalysis;
 using GlanceGateway.Abstractions;
 using GlanceGateway.Blocks;
 using GlanceGateway.Formats.Raw;
+using GlanceGateway.Images;
 
 namespace GlanceGateway.Host.Mounting;
 
 /// <summary>The disk inside an image, written out as an object of its own in the image's cache.</summary>
 internal static class WrittenDisk
 {
-    private const string Suffix = "-raw";
-
     /// <summary>The object's name in the cache.</summary>
-    public static string IdOf(string imageId) => imageId + Suffix;
+    public static string IdOf(string imageId) => CachedDisks.IdOf(imageId);
 
     /// <summary>The image behind an object of the cache, and whether the object is a written disk.</summary>
-    public static (string ImageId, bool IsDisk) ImageOf(string objectId) =>
-        objectId.EndsWith(Suffix, StringComparison.Ordinal) ? (objectId[..^Suffix.Length], true) : (objectId, false);
+    public static (string ImageId, bool IsDisk) ImageOf(string objectId) => CachedDisks.ImageOf(objectId);
 
     /// <summary>What the disk is: it follows from the image's bytes, and from how they are understood.</summary>
     public static BlockKey KeyOf(CachedData data) => new(
@@ -33,7 +31,12 @@ internal static class WrittenDisk
     public static async ValueTask<IByteSource> OpenViewAsync(BlockCache cache, CachedData data, CancellationToken cancellationToken)
     {
         if (!cache.TryOpen(data.Key, data.Length, data.OpenAsync, out var image))
-            image = cache.Wrap(data.Key, await data.OpenAsync(cancellationToken), data.Length);
+        {
+            image = await data.OpenAsync(cancellationToken);
+            if (image is not ILocalFile)
+                image = cache.Wrap(data.Key, image, data.Length);
+        }
+
         try
         {
             return await RawView.OpenAsync(image, data.DiskFormat ?? "", cancellationToken);
