@@ -53,18 +53,17 @@ public sealed class KeystoneServer : IAsyncDisposable
 
     /// <summary>Runs the unified client as one of Keystone's users, whose password is known.</summary>
     public Task<CommandResult> OpenStackAsync(string user, string project, params string[] arguments) =>
-        Command.RunAsync(
-            "openstack",
-            arguments,
-            new Dictionary<string, string>(settings)
-            {
-                ["OS_USERNAME"] = user,
-                ["OS_PASSWORD"] = $"{user}secret",
-                ["OS_PROJECT_NAME"] = project,
-                ["HOME"] = directory.Path,
-                ["LC_ALL"] = "C.UTF-8",
-            },
-            TimeSpan.FromMinutes(2));
+        Command.RunAsync("openstack", arguments, EnvironmentOf(user, project), TimeSpan.FromMinutes(2));
+
+    /// <summary>The environment in which a client is one of Keystone's users.</summary>
+    public Dictionary<string, string> EnvironmentOf(string user, string project) => new(settings)
+    {
+        ["OS_USERNAME"] = user,
+        ["OS_PASSWORD"] = $"{user}secret",
+        ["OS_PROJECT_NAME"] = project,
+        ["HOME"] = directory.Path,
+        ["LC_ALL"] = "C.UTF-8",
+    };
 
     /// <summary>A token of a user.</summary>
     /// <param name="user">The user.</param>
@@ -157,12 +156,18 @@ public sealed class KeystoneServer : IAsyncDisposable
     {
         await StartAsync();
         gateway = await StartGatewayAsync("gateway", "  username: glance\n  password: glancesecret\n  project_name: service");
+        await PublishAsync(gateway);
+    }
+
+    /// <summary>Makes a gateway the image endpoint of the catalogue.</summary>
+    public async Task PublishAsync(GatewayProcess published)
+    {
         var admin = await TokenAsync("admin", "admin");
         var services = await CallAsync(HttpMethod.Get, "services?type=image", admin);
         var endpoints = await CallAsync(HttpMethod.Get, $"endpoints?service_id={services["services"]![0]!["id"]}", admin);
         foreach (var endpoint in endpoints["endpoints"]!.AsArray())
         {
-            var address = new JsonObject { ["endpoint"] = new JsonObject { ["url"] = gateway.Address.GetLeftPart(UriPartial.Authority) } };
+            var address = new JsonObject { ["endpoint"] = new JsonObject { ["url"] = published.Address.GetLeftPart(UriPartial.Authority) } };
             await CallAsync(HttpMethod.Patch, $"endpoints/{endpoint!["id"]}", admin, address);
         }
     }
