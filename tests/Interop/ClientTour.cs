@@ -83,7 +83,11 @@ internal sealed class ClientTour : IAsyncDisposable
     }
 
     /// <summary>Fails with everything that went wrong: a tour goes on after a step that did.</summary>
-    public void Ends() => Assert.Equal("", string.Join("\n\n", branches.Append(this).SelectMany(branch => branch.failures)));
+    public void Ends()
+    {
+        var all = branches.Append(this).SelectMany(branch => branch.failures).ToList();
+        Assert.True(all.Count == 0, $"{all.Count} steps went wrong\n\n{string.Join("\n\n", all)}");
+    }
 
     /// <summary>Leaves something under a name.</summary>
     public void Keep(string name, string value) => names[name] = value;

@@ -35,11 +35,11 @@ internal sealed class ImportWork(
     public async Task<bool> IsWantedAsync(RegistryTransaction tx, TaskRecord task, CancellationToken cancellationToken) =>
         await tx.FindImageAsync(task.ImageId, cancellationToken) is { } image && ImportMarks.TaskOf(image) == task.Id;
 
-    public async Task RunAsync(TaskRecord task, Lease lease, CancellationToken cancellationToken)
+    public async Task RunAsync(TaskRecord task, Lease lease, Caller? asker, CancellationToken cancellationToken)
     {
         using var input = JsonDocument.Parse(task.Input);
         var (request, targets, isExempt) = ImportRequest.FromTaskInput(input.RootElement);
-        var job = new Job(task, lease, request, isExempt || !options.Plugins.Contains(ImportStepNames.InjectMetadata) ? new Dictionary<string, string>() : options.Inject.Properties);
+        var job = new Job(task, lease, asker, request, isExempt || !options.Plugins.Contains(ImportStepNames.InjectMetadata) ? new Dictionary<string, string>() : options.Inject.Properties);
         var image = await WantedAsync(job, cancellationToken);
         if (!methods.TryGetValue(request.Name, out var method))
         {
@@ -122,7 +122,7 @@ internal sealed class ImportWork(
         var staged = await registry.FindStagedAsync(image.Id, cancellationToken);
         if (staged is null && method is IImportFetch fetch)
         {
-            staged = await FetchAsync(fetch, image, job, cancellationToken);
+            (image, staged) = await FetchAsync(fetch, image, job, cancellationToken);
         }
 
         if (staged is null)
@@ -139,9 +139,9 @@ internal sealed class ImportWork(
         return (image, await area.OpenAsync(staged, cancellationToken), staged.HashValue);
     }
 
-    private async Task<StagedData?> FetchAsync(IImportFetch fetch, Image image, Job job, CancellationToken cancellationToken)
+    private async Task<(Image Image, StagedData? Staged)> FetchAsync(IImportFetch fetch, Image image, Job job, CancellationToken cancellationToken)
     {
-        await using var fetched = await fetch.FetchAsync(image, job.Request.Method, cancellationToken);
+        await using var fetched = await fetch.FetchAsync(image, job.Request.Method, job.Asker, cancellationToken);
         if (fetched.Length > imageOptions.SizeCap)
         {
             throw new ImageException(ImageError.TooLarge, $"Image exceeds the maximum allowed size of {imageOptions.SizeCap} bytes.");
@@ -161,12 +161,22 @@ internal sealed class ImportWork(
         try
         {
             var staged = await area.WriteAsync(intent, body, fetched.Length, image.Owner, hold, cancellationToken);
+            if (fetched.Facts?.Sha512 is { } hash && hash != staged.Data.Sha512)
+            {
+                throw new ImageException(ImageError.Unavailable, "The data that came is not what it was said to be: its hash differs.");
+            }
+
             var recorded = await registry.WriteAsync(
                 async (tx, ct) =>
                 {
-                    await WantedAsync(tx, job, ct);
+                    var now = await WantedAsync(tx, job, ct);
                     await StagingArea.RecordAsync(tx, staged, ct);
-                    return await tx.FindStagedAsync(image.Id, ct);
+                    if (fetched.Facts is { } facts)
+                    {
+                        now = await tx.UpdateImageAsync(now.WithFacts(facts), ct) ?? throw Vanished(image.Id);
+                    }
+
+                    return (now, await tx.FindStagedAsync(image.Id, ct));
                 },
                 CancellationToken.None);
             area.Settle(staged);
@@ -288,7 +298,7 @@ internal sealed class ImportWork(
 
     private static Image Activated(Image image, CommittedCopy copy, Job job) => image.Status != ImageStatus.Importing
         ? image
-        : image.WithAll(job.Inject) with
+        : image.WithAll(ImportMarks.PropertiesThenOf(image)).WithAll(job.Inject) with
         {
             Status = ImageStatus.Active,
             Size = copy.Data.Size,
@@ -299,7 +309,7 @@ internal sealed class ImportWork(
         };
 
     /// <summary>One run of one import.</summary>
-    private sealed record Job(TaskRecord Task, Lease Lease, ImportRequest Request, IReadOnlyDictionary<string, string> Inject)
+    private sealed record Job(TaskRecord Task, Lease Lease, Caller? Asker, ImportRequest Request, IReadOnlyDictionary<string, string> Inject)
     {
         /// <summary>What kept stores from taking the data.</summary>
         public System.Collections.Concurrent.ConcurrentQueue<Exception> Failures { get; } = new();
