@@ -164,12 +164,32 @@ public sealed class KeystoneServer : IAsyncDisposable
     {
         var admin = await TokenAsync("admin", "admin");
         var services = await CallAsync(HttpMethod.Get, "services?type=image", admin);
-        var endpoints = await CallAsync(HttpMethod.Get, $"endpoints?service_id={services["services"]![0]!["id"]}", admin);
+        var endpoints = await CallAsync(HttpMethod.Get, $"endpoints?service_id={services["services"]![0]!["id"]}&region_id=RegionOne", admin);
         foreach (var endpoint in endpoints["endpoints"]!.AsArray())
         {
             var address = new JsonObject { ["endpoint"] = new JsonObject { ["url"] = published.Address.GetLeftPart(UriPartial.Authority) } };
             await CallAsync(HttpMethod.Patch, $"endpoints/{endpoint!["id"]}", admin, address);
         }
+    }
+
+    /// <summary>Puts the public address of a service into the catalogue; service and region are made if they are not there.</summary>
+    public async Task RegisterAsync(string type, string region, string url)
+    {
+        var admin = await TokenAsync("admin", "admin");
+        var services = await CallAsync(HttpMethod.Get, $"services?type={type}", admin);
+        var service = services["services"] is JsonArray { Count: > 0 } found
+            ? found[0]!
+            : (await CallAsync(HttpMethod.Post, "services", admin, new JsonObject { ["service"] = new JsonObject { ["type"] = type, ["name"] = type } }))["service"]!;
+        var regions = await CallAsync(HttpMethod.Get, "regions", admin);
+        if (regions["regions"]!.AsArray().All(known => known!["id"]!.ToString() != region))
+        {
+            await CallAsync(HttpMethod.Post, "regions", admin, new JsonObject { ["region"] = new JsonObject { ["id"] = region } });
+        }
+
+        await CallAsync(HttpMethod.Post, "endpoints", admin, new JsonObject
+        {
+            ["endpoint"] = new JsonObject { ["service_id"] = service["id"]!.ToString(), ["interface"] = "public", ["url"] = url, ["region_id"] = region },
+        });
     }
 
     private Task<CommandResult> RunAsync(string action) => Command.RunAsync(
