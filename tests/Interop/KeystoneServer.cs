@@ -10,7 +10,7 @@ namespace GlanceGateway.Interop.Tests;
 public sealed class KeystoneServer : IAsyncDisposable
 {
     private readonly TempDirectory directory = new();
-    private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromMinutes(3) };
+    private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromMinutes(5) };
     private readonly Lazy<Task> start;
     private readonly int port = FreePort();
     private Dictionary<string, string> settings = [];
@@ -196,7 +196,7 @@ public sealed class KeystoneServer : IAsyncDisposable
         Path.Combine(RepositoryPaths.Root, "tests/servers/keystone.sh"),
         [action, directory["keystone"]],
         new Dictionary<string, string> { ["KEYSTONE_PORT"] = port.ToString(CultureInfo.InvariantCulture) },
-        TimeSpan.FromMinutes(3));
+        TimeSpan.FromMinutes(10));
 
     private async Task<string> LogInAsync(JsonObject auth)
     {

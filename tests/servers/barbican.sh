@@ -67,5 +67,5 @@ printf 'from paste.deploy import loadapp\napplication = loadapp("config:%s")\n' 
 # TERM ends it only with --die-on-term; its workers end with their master. It must say that every connection is cut after its answer.
 HOME=$D spawn barbican uwsgi --plugin python3 --http-socket "127.0.0.1:$PORT" --wsgi-file "$D/app.py" --processes 1 --threads 1 \
   --enable-threads --master --die-on-term --lazy-apps --need-app --buffer-size 65535 --disable-logging --add-header "Connection: close"
-wait_for 90 "$PIDFILE" answers || die "it did not start: $(tail -n 3 "$D/log/barbican.log")"
+wait_for 300 "$PIDFILE" answers || die "it did not start: $(tail -n 3 "$D/log/barbican.log")"
 report

@@ -68,5 +68,5 @@ if [ ! -f "$D/ready" ]; then
   touch "$D/ready"
 fi
 spawn glance glance-api --config-file "$CONF"
-wait_for 90 "$PIDFILE" answers || die "it did not start: $(tail -n 3 "$D/log/glance.log")"
+wait_for 300 "$PIDFILE" answers || die "it did not start: $(tail -n 3 "$D/log/glance.log")"
 report
