@@ -109,7 +109,7 @@ internal sealed class ClientTour : IAsyncDisposable
     public async Task<string> PassesAsync(string user, string line, params string[] says)
     {
         var result = await RunAsync(user, line);
-        var missing = says.Select(Fill).Where(text => !result.Output.Contains(text, StringComparison.Ordinal)).ToList();
+        var missing = says.Select(Fill).Where(text => !Says(result, text)).ToList();
         if (result.ExitCode != 0 || missing.Count > 0)
         {
             Fails(user, result, $"does not say [{string.Join(", ", missing)}]");
@@ -122,7 +122,7 @@ internal sealed class ClientTour : IAsyncDisposable
     public async Task RefusedAsync(string user, string line, string why)
     {
         var result = await RunAsync(user, line);
-        if (result.ExitCode == 0 || !(result.Output + result.Error).Contains(Fill(why), StringComparison.Ordinal))
+        if (result.ExitCode == 0 || !Says(result, Fill(why)))
         {
             Fails(user, result, $"should fail and say '{why}'");
         }
@@ -141,7 +141,7 @@ internal sealed class ClientTour : IAsyncDisposable
     public async Task ComesToAsync(string user, string line, string text)
     {
         var begun = Stopwatch.GetTimestamp();
-        for (var result = await RunAsync(user, line); !result.Output.Contains(Fill(text), StringComparison.Ordinal); result = await RunAsync(user, line))
+        for (var result = await RunAsync(user, line); !Says(result, Fill(text)); result = await RunAsync(user, line))
         {
             if (Stopwatch.GetElapsedTime(begun) > patience)
             {
@@ -176,6 +176,12 @@ internal sealed class ClientTour : IAsyncDisposable
         await gateway.DisposeAsync();
         await keystone.PublishAsync(keystone.Gateway);
     }
+
+    /// <summary>Whether a command said something, be it broken over rows of a table.</summary>
+    private static bool Says(CommandResult result, string text) =>
+        result.Output.Contains(text, StringComparison.Ordinal)
+        || result.Error.Contains(text, StringComparison.Ordinal)
+        || string.Concat(RealClient.Cells(result.Output).Select(row => row[^1])).Contains(text, StringComparison.Ordinal);
 
     private void Fails(string user, CommandResult result, string what)
     {

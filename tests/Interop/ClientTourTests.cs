@@ -112,11 +112,12 @@ public sealed class ClientTourTests(KeystoneServer keystone) : IAsyncLifetime
         [
             $"glance image-create --name theirs {New}", "glance image-update --name theirs {two}", "glance image-upload --file {disk} {two}",
             "glance image-download --file {saved} {two}", "glance image-tag-update {two} green", "glance image-tag-delete {two} red",
-            "glance image-deactivate {two}", "glance image-reactivate {two}", "glance image-delete {two}", "glance member-create {two} {alt}",
+            "glance image-deactivate {two}", "glance image-reactivate {two}", "glance member-create {two} {alt}",
             "glance image-stage --file {disk} {two}", "glance task-list", "glance cache-list",
             $"openstack image create theirs {New}", "openstack image set --name theirs {two}", "openstack image delete {two}", "openstack image add project {two} {alt}", "openstack image unset --tag red {two}",
         ];
         await tour.RefusedAsync("reader", "openstack image save --file {saved} {two}", "Unable to download");
+        await tour.RefusedAsync("reader", "glance image-delete {two}", "You are not permitted to delete the image");
         foreach (var line in refused)
         {
             await tour.RefusedAsync("reader", line, "403");
@@ -156,7 +157,7 @@ public sealed class ClientTourTests(KeystoneServer keystone) : IAsyncLifetime
     {
         await tour.RefusedAsync("demo", "glance stores-delete --store deep {staged}", "403");
         await tour.PassesAsync("admin", "glance stores-delete --store deep {staged}");
-        await tour.RefusedAsync("admin", "glance stores-delete --store deep {staged}", "404");
+        await tour.RefusedAsync("admin", "glance stores-delete --store deep {staged}", "Image/store not found");
         await tour.RefusedAsync("admin", "glance stores-delete --store fast {staged}", "403");
 
         await tour.MakesAsync("placed", "demo", $"glance image-create --name placed {New}");
@@ -176,13 +177,14 @@ public sealed class ClientTourTests(KeystoneServer keystone) : IAsyncLifetime
     private static async Task CacheAsync(ClientTour tour)
     {
         await tour.MakesAsync("cached", "demo", $"glance image-create --name cached {New} --file {{disk}} --store remote");
-        await tour.RefusedAsync("demo", "glance cache-queue {cached}", "403");
+        // The client makes a sentence of this refusal, and no failure.
+        await tour.PassesAsync("demo", "glance cache-queue {cached}", "You are not permitted to queue the image");
         await tour.PassesAsync("admin", "glance cache-queue {cached}");
         await tour.ComesToAsync("admin", "glance cache-list", " cached ");
         await tour.PassesAsync("admin", "glance cache-list", "{cached}", "300000");
         await tour.PassesAsync("admin", "glance cache-delete {cached}");
         await tour.PassesAsync("admin", "glance cache-clear --target both");
-        await tour.RefusedAsync("demo", "glance cache-clear", "403");
+        await tour.PassesAsync("demo", "glance cache-clear", "You are not permitted to delete image(s) from cache.");
         Assert.DoesNotContain(tour["cached"], await tour.PassesAsync("admin", "glance cache-list"), StringComparison.Ordinal);
     }
 

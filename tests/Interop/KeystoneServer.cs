@@ -46,7 +46,8 @@ public sealed class KeystoneServer : IAsyncDisposable
     public async Task<GatewayProcess> StartGatewayAsync(string name, string identity)
     {
         var file = directory[$"{name}.yaml"];
-        await File.WriteAllTextAsync(file, $"identity:\n  mode: keystone\n  auth_url: {Url}\n{identity}\n");
+        // Keystone is slow on a machine that has much else to do.
+        await File.WriteAllTextAsync(file, $"identity:\n  mode: keystone\n  timeout: 60s\n  auth_url: {Url}\n{identity}\n");
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return await GatewayProcess.StartAsync(directory[name], "--config", file);
     }

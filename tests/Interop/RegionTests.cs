@@ -54,7 +54,6 @@ public sealed class RegionTests(KeystoneServer keystone) : IAsyncLifetime
     [Fact]
     public async Task A_real_Glance_is_another_region_as_well()
     {
-        Requires.Need(Requires.FullCounts, "starting a real Glance takes long; run with --long");
         Requires.Programs("glance-api", "glance-manage");
         await using var glance = await ServerScript.StartAsync("glance", new()
         {

@@ -2,12 +2,14 @@
 """Runs the command line clients many times without starting Python each time.
 
 Reads a JSON object a line: {"program": "glance", "arguments": [...], "environment": {...}}; answers with a line {"code", "out", "err"}.
-Every command runs the client's own entry point in a process of its own, forked after the modules were loaded, with nothing on its standard
-input: what it does, prints and ends with is what the installed command does, prints and ends with.
+Every command runs the client's own entry point in a process of its own, forked after the modules were loaded, with a terminal at which nobody
+types as its standard input (the image client takes anything else for an image): what it does, prints and ends with is what the installed
+command does, prints and ends with.
 """
 import importlib
 import json
 import os
+import pty
 import sys
 import tempfile
 import traceback
@@ -46,9 +48,8 @@ for line in sys.stdin:
     out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
     child = os.fork()
     if child == 0:
-        reading, writing = os.pipe()
-        os.close(writing)
-        os.dup2(reading, 0)
+        _, terminal = pty.openpty()
+        os.dup2(terminal, 0)
         os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
         sys.stdin = open(0, closefd=False)
