@@ -183,11 +183,8 @@ internal sealed class ClientTour : IAsyncDisposable
         || result.Error.Contains(text, StringComparison.Ordinal)
         || string.Concat(RealClient.Cells(result.Output).Select(row => row[^1])).Contains(text, StringComparison.Ordinal);
 
-    private void Fails(string user, CommandResult result, string what)
-    {
+    private void Fails(string user, CommandResult result, string what) =>
         failures.Add($"{user}: {result.Line}\n{what}; exit code {result.ExitCode}\n{result.Output}\n{result.Error}");
-        File.AppendAllText("/tmp/tour-failures.log", failures[^1] + "\n\n");
-    }
 
     private Task<CommandResult> RunAsync(string user, string line)
     {
