@@ -46,7 +46,7 @@ internal sealed class PostgresForBench : IAsyncDisposable
             await command.ExecuteNonQueryAsync();
         }
 
-        return new NpgsqlConnectionStringBuilder(connection) { Database = name }.ConnectionString;
+        return new NpgsqlConnectionStringBuilder(connection) { Database = name, Timeout = 60 }.ConnectionString;
     }
 
     /// <summary>Processor time of the server's processes that run.</summary>

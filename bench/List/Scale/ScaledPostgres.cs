@@ -21,8 +21,13 @@ internal sealed class ScaledPostgres(string connectionString) : ScaledRegistry
     {
         await using var connection = (NpgsqlConnection)await ConnectAsync();
 
-        // In one transaction a sum that each row changes gets as many versions; it is made at the end instead.
-        await RunAsync(connection, "ALTER TABLE images DISABLE TRIGGER USER; ALTER TABLE image_locations DISABLE TRIGGER USER");
+        // A sorted index is made in a tenth of the time of one that grows at random places; sums are made once instead of a million times.
+        var later = await WithoutAsync(connection, """
+            SELECT pg_get_indexdef(indexrelid), 'DROP INDEX ' || indexrelid::regclass FROM pg_index
+            WHERE NOT indisunique AND indrelid::regclass::text IN ('images', 'image_properties', 'image_tags', 'image_locations', 'image_members')
+            UNION ALL
+            SELECT pg_get_triggerdef(oid), 'DROP TRIGGER ' || tgname || ' ON ' || tgrelid::regclass FROM pg_trigger WHERE NOT tgisinternal
+            """);
         await CopyAsync(connection, "images (id, name, status, visibility, owner, disk_format, container_format, size, checksum, hash_algorithm, hash_value, min_disk, min_ram, protected, hidden, created_at, updated_at, version)", images.Select(one => new object?[]
         {
             one.Id, one.Name, one.Status, one.Visibility, one.Owner, "qcow2", "bare", one.Size, "d41d8cd98f00b204e9800998ecf8427e", "sha512",
@@ -37,22 +42,12 @@ internal sealed class ScaledPostgres(string connectionString) : ScaledRegistry
         await CopyAsync(connection, "image_members (image_id, member_id, status, created_at, updated_at)", images.Where(one => one.IsShared).Select(one =>
             new object?[] { one.Id, ScaleViewers.Shares, "accepted", one.CreatedAt, one.CreatedAt }));
 
-        await RunAsync(connection, """
-            ALTER TABLE images ENABLE TRIGGER USER;
-            ALTER TABLE image_locations ENABLE TRIGGER USER;
-            INSERT INTO project_usage (project, kind, part, amount) SELECT owner, 'images', 0, COUNT(*) FROM images GROUP BY owner;
-            INSERT INTO project_usage (project, kind, part, amount) SELECT owner, 'stored', 0, SUM(COALESCE(size, 0)) FROM images GROUP BY owner
-            """);
+        foreach (var statement in later)
+            await RunAsync(connection, statement);
+        await RunAsync(connection, Sums);
 
         // As the server does by itself after a while.
         await RunAsync(connection, "VACUUM ANALYZE");
-    }
-
-    private static async Task RunAsync(NpgsqlConnection connection, string sql)
-    {
-        await using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        await command.ExecuteNonQueryAsync();
     }
 
     private static async Task CopyAsync(NpgsqlConnection connection, string into, IEnumerable<object?[]> rows)

@@ -43,6 +43,39 @@ internal abstract class ScaledRegistry : IAsyncDisposable
             await registry.DisposeAsync();
     }
 
+    /// <summary>The sums that triggers would have kept.</summary>
+    protected const string Sums = """
+        INSERT INTO project_usage (project, kind, part, amount) SELECT owner, 'images', 0, COUNT(*) FROM images GROUP BY owner;
+        INSERT INTO project_usage (project, kind, part, amount) SELECT owner, 'stored', 0, SUM(COALESCE(size, 0)) FROM images GROUP BY owner
+        """;
+
+    /// <summary>Takes indexes and triggers away.</summary>
+    /// <param name="connection">From where.</param>
+    /// <param name="query">Selects how each is made and how it is dropped.</param>
+    /// <returns>The statements that make them.</returns>
+    protected static async Task<IReadOnlyList<string>> WithoutAsync(DbConnection connection, string query)
+    {
+        var all = new List<(string Make, string Drop)>();
+        await using (var command = connection.CreateCommand())
+        {
+            command.CommandText = query;
+            await using var reader = await command.ExecuteReaderAsync();
+            while (await reader.ReadAsync())
+                all.Add((reader.GetString(0), reader.GetString(1)));
+        }
+
+        foreach (var (_, drop) in all)
+            await RunAsync(connection, drop);
+        return [.. all.Select(one => one.Make)];
+    }
+
+    protected static async Task RunAsync(DbConnection connection, string sql)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        await command.ExecuteNonQueryAsync();
+    }
+
     private async Task<bool> IsFilledAsync()
     {
         await using var connection = await ConnectAsync();

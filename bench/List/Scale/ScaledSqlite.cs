@@ -19,13 +19,16 @@ internal sealed class ScaledSqlite(string file) : ScaledRegistry
     protected override async Task WriteAsync(IReadOnlyList<NumberedImage> images)
     {
         await using var connection = (SqliteConnection)await ConnectAsync();
-        await using (var settings = connection.CreateCommand())
-        {
-            // Nothing is lost that cannot be made again; the registry turns its own settings back on.
-            settings.CommandText = "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; PRAGMA cache_size = -2000000";
-            await settings.ExecuteNonQueryAsync();
-        }
 
+        // Nothing is lost that cannot be made again; the registry turns its own settings back on.
+        await RunAsync(connection, "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; PRAGMA cache_size = -500000");
+        // A sorted index is made in a tenth of the time of one that grows at random places; sums are made once instead of a million times.
+        // What the planner is told of an index goes with it, and comes back.
+        await RunAsync(connection, "CREATE TEMP TABLE told AS SELECT * FROM sqlite_stat1");
+        var later = await WithoutAsync(connection, """
+            SELECT sql, 'DROP ' || type || ' ' || name FROM sqlite_master
+            WHERE sql IS NOT NULL AND type IN ('index', 'trigger') AND tbl_name IN ('images', 'image_properties', 'image_tags', 'image_locations', 'image_members')
+            """);
         await using var transaction = connection.BeginTransaction();
         using var image = new Insertion(connection, transaction, "images (id, name, status, visibility, owner, disk_format, container_format, size, checksum, hash_algorithm, hash_value, min_disk, min_ram, protected, hidden, created_at, updated_at, version)", 18);
         using var property = new Insertion(connection, transaction, "image_properties (image_id, name, value, position)", 4);
@@ -47,6 +50,10 @@ internal sealed class ScaledSqlite(string file) : ScaledRegistry
         }
 
         await transaction.CommitAsync();
+        foreach (var statement in later)
+            await RunAsync(connection, statement);
+        await RunAsync(connection, "DELETE FROM sqlite_stat1; INSERT INTO sqlite_stat1 SELECT * FROM told");
+        await RunAsync(connection, Sums);
     }
 
     private sealed class Insertion : IDisposable
