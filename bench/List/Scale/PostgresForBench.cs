@@ -36,7 +36,7 @@ internal sealed class PostgresForBench : IAsyncDisposable
     /// <summary>A database; empty, unless a run before filled it.</summary>
     public async Task<string> DatabaseAsync(string name)
     {
-        await using var server = new NpgsqlConnection(connection + ";Pooling=false");
+        await using var server = new NpgsqlConnection(connection + ";Pooling=false;Timeout=60");
         await server.OpenAsync();
         await using var command = server.CreateCommand();
         command.CommandText = $"SELECT COUNT(*) FROM pg_database WHERE datname = '{name}'";
