@@ -188,6 +188,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             As = BindMountIdentity(section.Child("as", "'project: ops' and 'roles: [reader]'")),
             Group = section.Text("group", "the name or number of a group"),
             WorldReadable = section.Flag("world_readable") ?? false,
+            Passthrough = section.Flag("passthrough") ?? true,
         };
         section.Finish();
         return mount;
