@@ -128,6 +128,12 @@ internal sealed record ServingResult(string Address, string? Mount, bool? Passth
 /// <summary>What <c>mount</c> says when the images are files: one line.</summary>
 internal sealed record MountedResult(string Mount, int Images, bool Reachable, bool Passthrough, int ProcessId);
 
+/// <summary>What <c>mount keep</c> says when it listens: one line.</summary>
+internal sealed record KeepingResult(string Socket, int Mounts);
+
+/// <summary>What <c>mount kept</c> says of one mount; without a process nobody serves it.</summary>
+internal sealed record KeptResult(string Mount, uint User, int? ProcessId, uint Server);
+
 /// <summary>What <c>mount stop</c> says; busy when files were still open.</summary>
 internal sealed record UnmountedResult(string Mount, bool Busy);
 
@@ -159,4 +165,6 @@ internal sealed partial class CommandJson : JsonSerializerContext
 [JsonSerializable(typeof(ServingResult))]
 [JsonSerializable(typeof(MountedResult))]
 [JsonSerializable(typeof(UnmountedResult))]
+[JsonSerializable(typeof(KeepingResult))]
+[JsonSerializable(typeof(KeptResult))]
 internal sealed partial class LineJson : JsonSerializerContext;
