@@ -32,6 +32,7 @@ public sealed class TaskRunner : IAsyncDisposable
     private readonly Dictionary<string, ITaskWork> works;
     private readonly SemaphoreSlim slots;
     private readonly ConcurrentDictionary<string, RunningTask> running = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, string> elsewhere = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource stopping = new();
     private Task sweeping = Task.CompletedTask;
 
@@ -105,7 +106,23 @@ public sealed class TaskRunner : IAsyncDisposable
     {
         foreach (var found in await registry.ListDeadTasksAsync(ownToo, cancellationToken))
         {
-            if (works.ContainsKey(found.Type) && await registry.WriteAsync((tx, ct) => TakeUpAsync(tx, found, ownToo, ct), cancellationToken) is var (task, lease))
+            if (!works.TryGetValue(found.Type, out var work))
+            {
+                continue;
+            }
+
+            if (await work.NodesWithAsync(found, cancellationToken) is { Count: > 0 } nodes)
+            {
+                // Taken up here it would fail, and what is staged would be given up.
+                if (elsewhere.TryAdd(found.Id, found.ImageId))
+                {
+                    ImageLog.TaskElsewhere(log, found.Id, found.ImageId, StorePlaces.InWords(nodes));
+                }
+
+                continue;
+            }
+
+            if (await registry.WriteAsync((tx, ct) => TakeUpAsync(tx, found, ownToo, ct), cancellationToken) is var (task, lease))
             {
                 ImageLog.TaskTakenUp(log, task.Type, task.Id, task.ImageId);
                 Start(task, lease);
