@@ -21,7 +21,7 @@ public static class PlaceMarker
     /// <summary>What a store's place is, seen from this machine: its directories and the ids in them.</summary>
     /// <param name="store">A store that serves.</param>
     /// <param name="cancellationToken">Ends the waiting; a directory on a server that does not answer is given up by the caller's time limit.</param>
-    /// <returns>Null for a store without directories of this machine, and when a directory has no id and cannot be given one.</returns>
+    /// <returns>Null for a store without directories of this machine, and when a directory has no id and cannot be given one; one of a read-only store is given none.</returns>
     public static async Task<string?> ReadAsync(Store store, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(store);
@@ -29,15 +29,15 @@ public static class PlaceMarker
             return null;
 
         // In the thread pool: a system call on a dead network server does not return.
-        return await Task.Run(() => Read(paths), cancellationToken).WaitAsync(cancellationToken);
+        return await Task.Run(() => Read(paths, mayMark: !store.IsReadOnly), cancellationToken).WaitAsync(cancellationToken);
     }
 
-    private static string? Read(IReadOnlyList<string> paths)
+    private static string? Read(IReadOnlyList<string> paths, bool mayMark)
     {
         var places = new List<string>();
         foreach (var path in paths.Order(StringComparer.Ordinal))
         {
-            if ((Find(path) ?? Make(path)) is not { } id)
+            if ((Find(path) ?? (mayMark ? Make(path) : null)) is not { } id)
                 return null;
 
             // Locations hold the path: gateways that reach one directory by two paths do not read each other's images either.

@@ -37,11 +37,15 @@ internal sealed class ImportWork(
 
     public async Task<IReadOnlyList<string>> NodesWithAsync(TaskRecord task, CancellationToken cancellationToken)
     {
+        if (await registry.FindStagedAsync(task.ImageId, cancellationToken) is not { } staged
+            || await area.NodesWithAsync(staged, cancellationToken) is not { Count: > 0 } nodes)
+        {
+            return [];
+        }
+
+        // What a method fetches it can fetch again.
         using var input = JsonDocument.Parse(task.Input);
-        return methods.GetValueOrDefault(ImportRequest.FromTaskInput(input.RootElement).Request.Name) is { From: ImageStatus.Uploading }
-            && await registry.FindStagedAsync(task.ImageId, cancellationToken) is { } staged
-            ? await area.NodesWithAsync(staged, cancellationToken)
-            : [];
+        return methods.GetValueOrDefault(ImportRequest.FromTaskInput(input.RootElement).Request.Name) is IImportFetch ? [] : nodes;
     }
 
     public async Task RunAsync(TaskRecord task, Lease lease, CancellationToken cancellationToken)

@@ -32,8 +32,8 @@ public sealed class TaskRunner : IAsyncDisposable
     private readonly Dictionary<string, ITaskWork> works;
     private readonly SemaphoreSlim slots;
     private readonly ConcurrentDictionary<string, RunningTask> running = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, string> elsewhere = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource stopping = new();
+    private HashSet<string> elsewhere = [];
     private Task sweeping = Task.CompletedTask;
 
     internal TaskRunner(
@@ -104,6 +104,7 @@ public sealed class TaskRunner : IAsyncDisposable
     /// <summary>One round over the tasks on which nobody works; also removes the records of old ones.</summary>
     internal async Task SweepAsync(bool ownToo, CancellationToken cancellationToken)
     {
+        var waiting = new HashSet<string>(StringComparer.Ordinal);
         foreach (var found in await registry.ListDeadTasksAsync(ownToo, cancellationToken))
         {
             if (!works.TryGetValue(found.Type, out var work))
@@ -114,7 +115,8 @@ public sealed class TaskRunner : IAsyncDisposable
             if (await work.NodesWithAsync(found, cancellationToken) is { Count: > 0 } nodes)
             {
                 // Taken up here it would fail, and what is staged would be given up.
-                if (elsewhere.TryAdd(found.Id, found.ImageId))
+                waiting.Add(found.Id);
+                if (!elsewhere.Contains(found.Id))
                 {
                     ImageLog.TaskElsewhere(log, found.Id, found.ImageId, StorePlaces.InWords(nodes));
                 }
@@ -129,6 +131,7 @@ public sealed class TaskRunner : IAsyncDisposable
             }
         }
 
+        elsewhere = waiting;
         await registry.WriteAsync((tx, ct) => tx.RemoveExpiredTasksAsync(ct), cancellationToken);
     }
 
