@@ -16,7 +16,7 @@ namespace GlanceGateway.Stores;
 /// <para>
 /// <b>Code that stays</b>, all other: libraries that enter their types in tables of the process (AWS SDK, MongoDB) hold it for ever anyway. It is
 /// loaded once for each set of bytes, so a version that comes back costs nothing; what a swap leaves behind is measured in
-/// <c>docs/stores.md</c>.
+/// <c>docs/swapping-drivers.md</c>.
 /// </para>
 /// <para>
 /// Unloading is not free of risk. The process of the tests once died of a general protection fault in the runtime's resolver of interface calls
