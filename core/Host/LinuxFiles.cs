@@ -7,6 +7,16 @@ namespace GlanceGateway.Host;
 /// <remarks>A <see cref="FileStream"/> takes a shared flock even to read, so the text in a locked file could not be shown to whoever is refused.</remarks>
 internal static partial class LinuxFiles
 {
+    /// <summary>Makes a mount point that is missing. One where something is mounted is not looked at: a mount that nobody serves answers nobody.</summary>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    public static void MakeMountPoint(string directory)
+    {
+        if (!LinuxUsers.IsMountPoint(directory))
+        {
+            Directory.CreateDirectory(directory);
+        }
+    }
+
     private const int ReadWrite = 0x2;
     private const int Create = 0x40;
     private const int CloseOnExec = 0x80000;

@@ -6,6 +6,9 @@ namespace GlanceGateway.Host;
 /// <summary>Who this process is, and what the system says of users, groups and mounts.</summary>
 internal static partial class LinuxUsers
 {
+    /// <summary>Offset of <c>pw_uid</c> in <c>struct passwd</c> of pwd.h on 64-bit Linux: after two pointers.</summary>
+    private const int UserIdOffset = 16;
+
     /// <summary>Offset of <c>gr_gid</c> in <c>struct group</c> of grp.h on 64-bit Linux: after two pointers.</summary>
     private const int GroupIdOffset = 16;
 
@@ -23,6 +26,18 @@ internal static partial class LinuxUsers
 
         var entry = getgrnam(nameOrNumber);
         return entry == 0 ? null : (uint)Marshal.ReadInt32(entry, GroupIdOffset);
+    }
+
+    /// <summary>The id of a user, by name or number; null when there is none of that name.</summary>
+    public static uint? UserId(string nameOrNumber)
+    {
+        if (uint.TryParse(nameOrNumber, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+        {
+            return number;
+        }
+
+        var entry = getpwnam(nameOrNumber);
+        return entry == 0 ? null : (uint)Marshal.ReadInt32(entry, UserIdOffset);
     }
 
     /// <summary>Whether fusermount3 lets an ordinary user open a mount to others.</summary>
@@ -51,4 +66,7 @@ internal static partial class LinuxUsers
 
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint getgrnam(string name);
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint getpwnam(string name);
 }

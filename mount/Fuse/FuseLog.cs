@@ -37,4 +37,43 @@ internal static partial class FuseLog
 
     [LoggerMessage(11, LogLevel.Information, "The FUSE connection was aborted")]
     internal static partial void Aborted(ILogger logger);
+
+    [LoggerMessage(12, LogLevel.Information, "{MountPoint} is served by the process {Process}, its {Generation}. server")]
+    internal static partial void KeeperServed(ILogger logger, string mountPoint, int process, uint generation);
+
+    [LoggerMessage(13, LogLevel.Warning, "{MountPoint} has lost its server, the process {Process}; readers wait for the next one")]
+    internal static partial void KeeperUnserved(ILogger logger, string mountPoint, int process);
+
+    [LoggerMessage(14, LogLevel.Information, "{MountPoint} is held again, from the descriptor store")]
+    internal static partial void KeeperRestored(ILogger logger, string mountPoint);
+
+    [LoggerMessage(15, LogLevel.Error, "{MountPoint} was given up: nobody came to serve it")]
+    internal static partial void KeeperGaveUp(ILogger logger, string mountPoint);
+
+    [LoggerMessage(16, LogLevel.Warning, "Refused the user with the id {User}, process {Process}: not named, or too many connections")]
+    internal static partial void KeeperRefused(ILogger logger, uint user, int process);
+
+    [LoggerMessage(17, LogLevel.Warning, "The user with the id {User}, process {Process}, does not speak the keeper's protocol")]
+    internal static partial void KeeperNonsense(ILogger logger, uint user, int process);
+
+    [LoggerMessage(18, LogLevel.Error, "The connection of process {Process} failed")]
+    internal static partial void KeeperConnectionFailed(ILogger logger, Exception exception, int process);
+
+    [LoggerMessage(19, LogLevel.Error, "No connection can be accepted: {Reason}")]
+    internal static partial void KeeperAcceptFailed(ILogger logger, string reason);
+
+    [LoggerMessage(20, LogLevel.Information, "Serving {MountPoint}, held by the keeper, as its {Generation}. server: FUSE 7.{Minor}, passthrough {Passthrough}")]
+    internal static partial void KeptAttached(ILogger logger, string mountPoint, uint generation, int minor, bool passthrough);
+
+    [LoggerMessage(21, LogLevel.Information, "{MountPoint} stays mounted for the next server; until it comes, readers wait")]
+    internal static partial void KeptLeft(ILogger logger, string mountPoint);
+
+    [LoggerMessage(22, LogLevel.Warning, "The keeper of {MountPoint} is gone; serving goes on, and the next keeper is looked for")]
+    internal static partial void KeeperLost(ILogger logger, string mountPoint);
+
+    [LoggerMessage(23, LogLevel.Information, "The keeper of {MountPoint} is back")]
+    internal static partial void KeeperFound(ILogger logger, string mountPoint);
+
+    [LoggerMessage(24, LogLevel.Error, "The keeper does not hold {MountPoint} any more, so it ends with this process: {Reason}")]
+    internal static partial void KeeperForgot(ILogger logger, string mountPoint, string reason);
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace GlanceGateway.Fuse;
 
 /// <summary>A mount and the session that serves it, in one process.</summary>
-public sealed class FuseServer : IDisposable
+public sealed class FuseServer : IMountServer
 {
     private static readonly TimeSpan s_abortGrace = TimeSpan.FromSeconds(2);
 
@@ -20,7 +20,10 @@ public sealed class FuseServer : IDisposable
     /// <summary>The mount.</summary>
     public FuseMount Mount { get; }
 
-    /// <summary>The session.</summary>
+    /// <inheritdoc/>
+    public string MountPoint => Mount.MountPoint;
+
+    /// <inheritdoc/>
     public FuseSession Session { get; }
 
     /// <summary>Mounts a filesystem and serves it. The mount works when this returns.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using GlanceGateway.Fuse;
 using Microsoft.Extensions.Logging;
 
@@ -6,18 +7,20 @@ namespace GlanceGateway.View;
 /// <summary>Opening and reading images.</summary>
 internal sealed partial class ImageFileSystem
 {
+    private static readonly TimeSpan s_findPeriod = TimeSpan.FromMilliseconds(50);
+
     /// <inheritdoc/>
     public override Errno Open(in FuseCaller caller, ulong node, out OpenReply reply)
     {
         reply = OpenReply.Pending;
         if (!tree.TryGet(node, out Node? known))
         {
-            return Errno.ENOENT;
+            return _succession.MayBeInherited(node) ? Errno.None : Errno.ENOENT;
         }
 
         if (known is TextNode text)
         {
-            reply = text.IsLive ? OpenReply.Direct(node) : OpenReply.Fresh(node);
+            reply = text.IsLive ? OpenReply.Direct(_succession.Generation) : OpenReply.Fresh(_succession.Generation);
             return Errno.None;
         }
 
@@ -37,7 +40,7 @@ internal sealed partial class ImageFileSystem
     /// <inheritdoc/>
     public override async ValueTask<OpenOutcome> OpenAsync(FuseCaller caller, ulong node, CancellationToken cancellationToken)
     {
-        if (!tree.TryGet(node, out Node? known) || known is not ImageNode image)
+        if (await FindAsync(node, cancellationToken) is not ImageNode image)
         {
             return OpenOutcome.Failed(Errno.ENOENT);
         }
@@ -55,14 +58,23 @@ internal sealed partial class ImageFileSystem
     }
 
     /// <inheritdoc/>
-    public override void Release(ulong node, ulong handle) => open.Leave(handle);
+    public override void Release(ulong node, ulong handle) 
+    {
+        // A handle of an earlier server was never counted here.
+        if (handle == _succession.Generation)
+        {
+            open.Leave(node);
+        }
+    }
 
     /// <inheritdoc/>
     public override ReadOutcome TryRead(in ReadRequest request, Span<byte> destination)
     {
-        if (!open.TryGet(request.Handle, out OpenImage? image))
+        if (!open.TryGet(request.Node, out OpenImage? image))
         {
-            return tree.TryGet(request.Handle, out Node? node) && node is TextNode text ? ReadText(text, request.Offset, destination) : ReadOutcome.Failed(Errno.EBADF);
+            return tree.TryGet(request.Node, out Node? node) && node is TextNode text ? ReadText(text, request.Offset, destination)
+                : _succession.MayBeInherited(request.Node) ? ReadOutcome.Pending
+                : ReadOutcome.Failed(Errno.EBADF);
         }
 
         if (request.Offset >= image.Size)
@@ -95,9 +107,18 @@ internal sealed partial class ImageFileSystem
     /// <inheritdoc/>
     public override async ValueTask<ReadOutcome> ReadAsync(ReadRequest request, Memory<byte> destination, CancellationToken cancellationToken)
     {
-        if (!open.TryGet(request.Handle, out OpenImage? image))
+        if (!open.TryGet(request.Node, out OpenImage? image))
         {
-            return ReadOutcome.Failed(Errno.EBADF);
+            (image, Errno error) = await InheritAsync(request.Node, cancellationToken);
+            if (image is null)
+            {
+                return ReadOutcome.Failed(error);
+            }
+
+            if (request.Offset >= image.Size)
+            {
+                return ReadOutcome.Done(0);
+            }
         }
 
         Memory<byte> wanted = destination[..(int)Math.Min(destination.Length, image.Size - request.Offset)];
@@ -118,7 +139,54 @@ internal sealed partial class ImageFileSystem
     public override Errno Seek(in FuseCaller caller, ulong node, ulong handle, long offset, SeekKind kind, out long result)
     {
         result = 0;
-        return open.TryGet(handle, out OpenImage? image) ? Holes.Seek(image.Source, image.Size, offset, kind, out result) : Errno.EBADF;
+        if (open.TryGet(node, out OpenImage? image))
+        {
+            return Holes.Seek(image.Source, image.Size, offset, kind, out result);
+        }
+
+        // Nothing may wait here, and the holes of what is not open yet are not known: it counts as data.
+        return _succession.MayBeInherited(node) && tree.TryGet(node, out Node? known) && known is ImageNode unopened
+            ? Holes.SeekUnopened(unopened.Size, offset, kind, out result)
+            : Errno.EBADF;
+    }
+
+    /// <summary>The node of a number; one that an earlier server gave out is waited for, since the catalogue may not be complete yet.</summary>
+    private async ValueTask<Node?> FindAsync(ulong number, CancellationToken cancellationToken)
+    {
+        long begun = Stopwatch.GetTimestamp();
+        Node? node;
+        while (!tree.TryGet(number, out node) && _succession.MayBeInherited(number) && !IsComplete() && Stopwatch.GetElapsedTime(begun) < options.SourceTimeout)
+        {
+            await Task.Delay(s_findPeriod, cancellationToken);
+        }
+
+        return node;
+    }
+
+    /// <summary>Opens what an earlier server had open.</summary>
+    private async ValueTask<(OpenImage? Image, Errno Error)> InheritAsync(ulong number, CancellationToken cancellationToken)
+    {
+        if (!_succession.MayBeInherited(number))
+        {
+            return (null, Errno.EBADF);
+        }
+
+        if (await FindAsync(number, cancellationToken) is not ImageNode node)
+        {
+            ViewLog.InheritedUnknown(logger, number);
+            return (null, Errno.EIO);
+        }
+
+        try
+        {
+            return (await open.InheritAsync(node, cancellationToken), Errno.EIO);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            Errno error = Failure.ToErrno(e);
+            ViewLog.OpenFailed(logger, e, node.Image.Id, error);
+            return (null, error);
+        }
     }
 
     private static ReadOutcome ReadText(TextNode node, long offset, Span<byte> destination)

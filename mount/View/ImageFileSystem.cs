@@ -8,9 +8,9 @@ namespace GlanceGateway.View;
 /// Answers the kernel about an <see cref="ImageTree"/> and the bytes of <see cref="OpenImages"/>.
 /// </summary>
 /// <remarks>
-/// <para>Handles of files are their node numbers and listings are positions by name, so nothing of an open lives here that a
-/// successor could not know. Lookups are not counted: a number always means the same thing, and one the tree does not know
-/// any more is answered with ENOENT, unless it is open.</para>
+/// <para>Reads go by the number of the node, the handle only says which server of the mount gave it out, and listings are positions by name: so nothing
+/// of an open lives here that a successor could not find again. Lookups are not counted: a number always means the same thing, and one the tree does not
+/// know any more is answered with ENOENT, unless it is open. Reads and opens of what an earlier server gave out wait for the catalogue.</para>
 /// <para>Names and attributes are given to the kernel for an hour; changes are pushed. Names that do not exist are not cached,
 /// nor are listings: 10,000 entries take 10 ms from here and 2 ms from the kernel's cache, which is not worth having two
 /// orders of entries, the cached one and the live one, meet in one walk.</para>
@@ -28,8 +28,13 @@ namespace GlanceGateway.View;
 /// <item><term>ESTALE</term><description>never: the kernel would try again, and clients fail all the same</description></item>
 /// </list>
 /// </remarks>
-internal sealed partial class ImageFileSystem(ImageTree tree, OpenImages open, ImageMountOptions options, ILogger logger) : FuseFileSystem
+internal sealed partial class ImageFileSystem(ImageTree tree, OpenImages open, ImageMountOptions options, ILogger logger, Succession? before = null) : FuseFileSystem
 {
+    private readonly Succession _succession = before ?? Succession.None;
+
+    /// <summary>Whether everything is in the tree that the catalogue has, so that waiting for more is vain.</summary>
+    internal Func<bool> IsComplete { get; set; } = static () => false;
+
     private const ulong CookieOfSelf = 1;
     private const ulong CookieOfParent = 2;
 
@@ -81,6 +86,16 @@ internal sealed partial class ImageFileSystem(ImageTree tree, OpenImages open, I
 
         attributes = default;
         return Errno.ENOENT;
+    }
+
+    /// <inheritdoc/>
+    public override void Forget(ulong node, ulong lookups)
+    {
+        if (_succession.MayBeInherited(node))
+        {
+            tree.Forget(node);
+            open.Forget(node);
+        }
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using GlanceGateway.Fuse;
 using Microsoft.Extensions.Logging;
 
@@ -8,7 +9,13 @@ public sealed class ImageMount : IAsyncDisposable
 {
     private static readonly TimeSpan s_shortStop = TimeSpan.FromSeconds(2);
 
-    private readonly FuseServer _server;
+    /// <summary>How long a keeper, or an earlier server that is ending, is waited for.</summary>
+    private static readonly TimeSpan s_keeperPatience = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long readers of an earlier server wait for all images to be looked into; later ones are waited for one by one.</summary>
+    private static readonly TimeSpan s_examinationPatience = TimeSpan.FromSeconds(10);
+
+    private readonly IMountServer _server;
     private readonly ImageTree _tree;
     private readonly OpenImages _open;
     private readonly KernelNotifier _notifier;
@@ -17,7 +24,7 @@ public sealed class ImageMount : IAsyncDisposable
     private readonly Task _following;
     private Task<bool>? _stopped;
 
-    private ImageMount(FuseServer server, ImageTree tree, OpenImages open, CatalogueFollower follower, Examiner examiner, KernelNotifier notifier, ILogger logger)
+    private ImageMount(IMountServer server, ImageTree tree, OpenImages open, CatalogueFollower follower, Examiner examiner, KernelNotifier notifier, ILogger logger)
     {
         _server = server;
         _tree = tree;
@@ -43,6 +50,9 @@ public sealed class ImageMount : IAsyncDisposable
     /// <summary>Sources held, in use or lingering.</summary>
     public int OpenSources => _open.Count;
 
+    /// <summary>Whether the mount outlives this process.</summary>
+    public bool IsKept => _server is KeptServer { Mount.IsKept: true };
+
     /// <summary>Images shown now.</summary>
     public int Images => _tree.ImageCount;
 
@@ -50,7 +60,7 @@ public sealed class ImageMount : IAsyncDisposable
     public Task Completion => _server.Session.Completion;
 
     /// <summary>
-    /// Mounts, after removing what a dead server may have left there, and waits until the first catalogue is shown or
+    /// Mounts, after removing what a dead server may have left there, or takes a kept mount over from an earlier server; and waits until the first catalogue is shown or
     /// <see cref="ImageMountOptions.CatalogueTimeout"/> is over; then the mount is there and fills when the source answers.
     /// </summary>
     /// <param name="source">The images; stays the caller's and must outlive the mount.</param>
@@ -71,26 +81,45 @@ public sealed class ImageMount : IAsyncDisposable
             ViewLog.WorldReadable(logger);
         }
 
-        ImageTree tree = new(time, logger);
-        OpenImages open = new(source, options, time, logger);
+        ILogger serverLogger = loggers.CreateLogger<FuseServer>();
+        KeptMount? kept = options.Keeper is { } keeper
+            ? await OnOwnThreadAsync(() => KeptMount.Attach(keeper, options.Directory, options.AllowOther, s_keeperPatience, serverLogger), cancellationToken)
+            : null;
+        Succession succession = kept is null ? Succession.None : Succession.Of(kept);
+        ImageTree tree = new(time, logger, succession);
+        OpenImages open = new(source, options, time, logger, succession);
         ImageMount mount;
         try
         {
-            ImageFileSystem files = new(tree, open, options, logger);
-            FuseMountOptions mountOptions = new() { FsName = "glance", Subtype = "glance", AllowOther = options.AllowOther };
-            // Mounting waits for the kernel, and for a dead server's mount even longer.
-            FuseServer server = await Task.Factory.StartNew(
-                () => FuseServer.Start(options.Directory, files, mountOptions, new FuseSessionOptions(), loggers.CreateLogger<FuseServer>()),
-                cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            ImageFileSystem files = new(tree, open, options, logger, succession);
+            IMountServer server;
+            if (kept is not null)
+            {
+                KeptServer prepared = new(kept, files, new FuseSessionOptions(), serverLogger);
+                if (!kept.IsTakenOver)
+                {
+                    prepared.Start();
+                }
+
+                server = prepared;
+            }
+            else
+            {
+                FuseMountOptions mountOptions = new() { FsName = "glance", Subtype = "glance", AllowOther = options.AllowOther };
+                server = await OnOwnThreadAsync(() => FuseServer.Start(options.Directory, files, mountOptions, new FuseSessionOptions(), serverLogger), cancellationToken);
+            }
+
             KernelNotifier notifier = new(server.Session, logger);
             Examiner examiner = new(source, update => Show(update, tree, open, notifier), options.SourceTimeout, time, logger);
             CatalogueFollower follower = new(source, examiner.Apply, options, time, logger);
-            tree.AddStatus(() => StatusText.Of(tree, open, examiner, follower.FirstSnapshot.IsCompleted, source as ISourceStatus));
+            files.IsComplete = () => follower.FirstSnapshot.IsCompleted && examiner.IsSettled(hiddenOnly: false);
+            tree.AddStatus(() => StatusText.Of(tree, open, examiner, follower.FirstSnapshot.IsCompleted, kept, source as ISourceStatus));
             mount = new ImageMount(server, tree, open, follower, examiner, notifier, logger);
             return await mount.AwaitCatalogueAsync(follower, options, logger, cancellationToken);
         }
         catch
         {
+            kept?.Leave();
             await open.DisposeAsync();
             throw;
         }
@@ -125,16 +154,21 @@ public sealed class ImageMount : IAsyncDisposable
         notifier.Send(change.Invalidations);
     }
 
+    /// <summary>A mount waits for the kernel, for a dead server in its place even longer.</summary>
+    private static Task<T> OnOwnThreadAsync<T>(Func<T> mount, CancellationToken cancellationToken) =>
+        Task.Factory.StartNew(mount, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
     private async Task<ImageMount> AwaitCatalogueAsync(CatalogueFollower follower, ImageMountOptions options, ILogger logger, CancellationToken cancellationToken)
     {
         try
         {
+            await SucceedAsync(follower, options, cancellationToken);
             await follower.FirstSnapshot.WaitAsync(options.CatalogueTimeout, cancellationToken);
-            ViewLog.Shown(logger, _server.Mount.MountPoint, Images, PassthroughActive);
+            ViewLog.Shown(logger, _server.MountPoint, Images, PassthroughActive);
         }
         catch (TimeoutException)
         {
-            ViewLog.CatalogueLate(logger, _server.Mount.MountPoint, options.CatalogueTimeout.TotalSeconds);
+            ViewLog.CatalogueLate(logger, _server.MountPoint, options.CatalogueTimeout.TotalSeconds);
         }
         catch (OperationCanceledException)
         {
@@ -145,12 +179,49 @@ public sealed class ImageMount : IAsyncDisposable
         return this;
     }
 
+    /// <summary>Begins to answer in the place of an earlier server, once there is something to answer with.</summary>
+    private async Task SucceedAsync(CatalogueFollower follower, ImageMountOptions options, CancellationToken cancellationToken)
+    {
+        if (_server is not KeptServer { Mount.IsTakenOver: true } server)
+        {
+            return;
+        }
+
+        // Whoever waits has waited for this process, and waits rather a little longer than to hear that its image is not there.
+        await Task.WhenAny(follower.FirstSnapshot, Task.Delay(options.CatalogueTimeout, cancellationToken));
+        long begun = Stopwatch.GetTimestamp();
+        while (!_examiner.IsSettled(hiddenOnly: true) && Stopwatch.GetElapsedTime(begun) < s_examinationPatience)
+        {
+            await Task.Delay(20, cancellationToken);
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        server.Start();
+        // What the kernel remembers of names is of the earlier server: images that went meanwhile, and numbers that are not given out any more.
+        await OnOwnThreadAsync(
+            () =>
+            {
+                if (server.Session.IncrementEpoch() == Errno.None)
+                {
+                    return true;
+                }
+
+                foreach (DirectoryEntry entry in _tree.Root.ListAfter(0))
+                {
+                    _ = server.Session.InvalidateEntry(_tree.Root.Number, entry.Name);
+                }
+
+                return false;
+            },
+            CancellationToken.None);
+    }
+
     private async Task WatchAsync(ILogger logger)
     {
         await Completion;
         if (!_stopping.IsCancellationRequested)
         {
-            ViewLog.MountLost(logger, _server.Mount.MountPoint);
+            ViewLog.MountLost(logger, _server.MountPoint);
         }
     }
 

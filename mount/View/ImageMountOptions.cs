@@ -6,6 +6,11 @@ public sealed record ImageMountOptions
     /// <summary>The mount point, an existing directory.</summary>
     public required string Directory { get; init; }
 
+    /// <summary>
+    /// Socket of the keeper that mounts and holds the mount, so that this process needs no privilege and another one can go on when it ends. Null mounts here.
+    /// </summary>
+    public string? Keeper { get; init; }
+
     /// <summary>Owner of everything shown; root by default.</summary>
     public uint Uid { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using GlanceGateway.Fuse;
 
 namespace GlanceGateway.View;
 
@@ -8,7 +9,7 @@ internal static class StatusText
 {
     private static readonly JsonWriterOptions s_options = new() { Indented = true };
 
-    internal static byte[] Of(ImageTree tree, OpenImages open, Examiner examiner, bool isFollowing, ISourceStatus? source)
+    internal static byte[] Of(ImageTree tree, OpenImages open, Examiner examiner, bool isFollowing, KeptMount? kept, ISourceStatus? source)
     {
         ArrayBufferWriter<byte> buffer = new();
         using (Utf8JsonWriter json = new(buffer, s_options))
@@ -21,6 +22,8 @@ internal static class StatusText
             json.WriteNumber("opens_passthrough", open.PassthroughOpens);
             json.WriteNumber("opens_copied", open.CopyOpens);
             json.WriteNumber("open_sources", open.Count);
+            json.WriteBoolean("kept", kept?.IsKept ?? false);
+            json.WriteNumber("server", kept?.Generation ?? 1);
             IReadOnlyList<(string Id, bool IsHidden, string Reason)> findings = examiner.Findings;
             WriteFindings(json, "not_shown", findings.Where(finding => finding.IsHidden));
             WriteFindings(json, "no_raw_view", findings.Where(finding => !finding.IsHidden));

@@ -18,7 +18,8 @@ public sealed class DependencyArrows
         ["core/Stores"] = ["core/Abstractions"],
         ["core/Images"] = ["core/Abstractions", "core/Blocks", "core/Formats", "core/Registry", "core/Stores"],
         ["core/Api"] = ["core/Images"],
-        ["core/Host"] = ["core/Api", "core/Blocks", "core/Client", "core/Conformance", "mount/View"],
+        ["core/Host"] = ["core/Api", "core/Blocks", "core/Client", "core/Conformance", "mount/Checks", "mount/View"],
+        ["mount/Checks"] = [],
         ["mount/Fuse"] = [],
         ["mount/View"] = ["mount/Fuse", "core/Abstractions", "core/Formats"],
     };
@@ -35,6 +36,7 @@ public sealed class DependencyArrows
         ["core/Stores"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
         ["core/Images"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data", "Npgsql"],
         ["core/Api"] = ["Dapper", "Microsoft.Data", "Npgsql", "McMaster"],
+        ["mount/Checks"] = [""],
         ["mount/Fuse"] = ["Microsoft.AspNetCore"],
         ["mount/View"] = ["Microsoft.AspNetCore", "Dapper", "Microsoft.Data"],
     };

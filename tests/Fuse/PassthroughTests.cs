@@ -102,7 +102,7 @@ public sealed unsafe class PassthroughTests : IDisposable
         RequirePassthrough(mount);
         using SafeFileHandle device = File.OpenHandle("/dev/null");
 
-        Assert.Equal(Errno.EINVAL, mount.Session.TryRegisterBacking(device, out BackingFile? backing));
+        Assert.Equal(Errno.EINVAL, mount.Session.TryRegisterBacking(device, 0, out BackingFile? backing));
 
         Assert.Null(backing);
         Assert.True(_content.AsSpan().SequenceEqual(Client.Run(() => File.ReadAllBytes(mount.At("disk")))));
@@ -115,7 +115,7 @@ public sealed unsafe class PassthroughTests : IDisposable
         using FakeKernel kernel = new(new SampleFileSystem());
         using SafeFileHandle file = File.OpenHandle(_backingPath);
 
-        Assert.Equal(Errno.EOPNOTSUPP, kernel.Session.TryRegisterBacking(file, out BackingFile? backing));
+        Assert.Equal(Errno.EOPNOTSUPP, kernel.Session.TryRegisterBacking(file, 0, out BackingFile? backing));
         Assert.Null(backing);
     }
 
@@ -125,7 +125,7 @@ public sealed unsafe class PassthroughTests : IDisposable
     private BackingFile Register(TestMount mount)
     {
         using SafeFileHandle file = File.OpenHandle(_backingPath);
-        Assert.Equal(Errno.None, mount.Session.TryRegisterBacking(file, out BackingFile? backing));
+        Assert.Equal(Errno.None, mount.Session.TryRegisterBacking(file, 0, out BackingFile? backing));
         Assert.True(backing!.Id > 0);
         return backing;
     }

@@ -222,7 +222,7 @@ public sealed class ProtocolTests
 
     private sealed class NoRegistrar : IBackingRegistrar
     {
-        public Errno Open(Microsoft.Win32.SafeHandles.SafeFileHandle file, out int backingId)
+        public Errno Open(Microsoft.Win32.SafeHandles.SafeFileHandle file, ulong node, out int backingId)
         {
             backingId = 0;
             return Errno.EPERM;

@@ -23,7 +23,7 @@ public sealed class ToolTests
             {
                 Assert.SkipUnless(mount.Session.Negotiation.Passthrough, "this kernel has no FUSE passthrough (Linux 6.9)");
                 using Microsoft.Win32.SafeHandles.SafeFileHandle handle = File.OpenHandle(plain);
-                Assert.Equal(Errno.None, mount.Session.TryRegisterBacking(handle, out BackingFile? backing));
+                Assert.Equal(Errno.None, mount.Session.TryRegisterBacking(handle, 0, out BackingFile? backing));
                 disk.Backing = backing;
             }
 

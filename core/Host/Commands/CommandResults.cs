@@ -111,6 +111,9 @@ internal sealed record ExplainedCheck(string Rule, string Check, bool Holds, str
 /// <summary>What <c>cache status</c> says; sizes in bytes.</summary>
 internal sealed record CacheResult(string Directory, long StoredBytes, long MaxBytes, IReadOnlyList<CachedImageResult> Images);
 
+/// <summary>What <c>mount check</c> says.</summary>
+internal sealed record MountCheckSummary(string File, int Passed, int Failed, int Skipped, IReadOnlyList<CaseResult> Checks);
+
 /// <summary>One row of <c>cache status</c>: how much of the image can be answered, and what it occupies.</summary>
 internal sealed record CachedImageResult(
     string Image, long Bytes, long CachedBytes, long StoredBytes, bool Complete, bool Verified, bool Pinned, long Hits, DateTimeOffset LastAccessed);
@@ -125,6 +128,12 @@ internal sealed record ServingResult(string Address, string? Mount, bool? Passth
 /// <summary>What <c>mount</c> says when the images are files: one line.</summary>
 internal sealed record MountedResult(string Mount, int Images, bool Reachable, bool Passthrough, int ProcessId);
 
+/// <summary>What <c>mount keep</c> says when it listens: one line.</summary>
+internal sealed record KeepingResult(string Socket, int Mounts);
+
+/// <summary>What <c>mount kept</c> says of one mount; without a process nobody serves it.</summary>
+internal sealed record KeptResult(string Mount, uint User, int? ProcessId, uint Server);
+
 /// <summary>What <c>mount stop</c> says; busy when files were still open.</summary>
 internal sealed record UnmountedResult(string Mount, bool Busy);
 
@@ -136,6 +145,7 @@ internal sealed record UnmountedResult(string Mount, bool Busy);
 [JsonSerializable(typeof(MigrationResult))]
 [JsonSerializable(typeof(DoctorResult))]
 [JsonSerializable(typeof(PluginTestResult))]
+[JsonSerializable(typeof(MountCheckSummary))]
 [JsonSerializable(typeof(ExplainResult))]
 [JsonSerializable(typeof(CacheResult))]
 [JsonSerializable(typeof(MetadefsResult))]
@@ -155,4 +165,6 @@ internal sealed partial class CommandJson : JsonSerializerContext
 [JsonSerializable(typeof(ServingResult))]
 [JsonSerializable(typeof(MountedResult))]
 [JsonSerializable(typeof(UnmountedResult))]
+[JsonSerializable(typeof(KeepingResult))]
+[JsonSerializable(typeof(KeptResult))]
 internal sealed partial class LineJson : JsonSerializerContext;

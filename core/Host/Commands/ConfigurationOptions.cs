@@ -30,6 +30,12 @@ internal sealed class ConfigurationOptions
         Description = "Show all images as read-only files in this directory",
     };
 
+    private readonly Option<string?> _keeper = new("--keeper")
+    {
+        HelpName = "SOCKET",
+        Description = $"Let the keeper ('mount keep') that listens there mount; usually {KeepCommand.StandardSocket}",
+    };
+
     private readonly Option<bool> _insecureListen = new("--insecure-listen")
     {
         Description = "Allow listening beyond loopback without authentication: everyone who reaches the port is administrator",
@@ -41,6 +47,7 @@ internal sealed class ConfigurationOptions
         AddPlace(command);
         command.Options.Add(_listen);
         command.Options.Add(_mount);
+        command.Options.Add(_keeper);
         command.Options.Add(_insecureListen);
     }
 
@@ -59,6 +66,7 @@ internal sealed class ConfigurationOptions
         Add(_data, "data");
         Add(_listen, "listen");
         Add(_mount, "mount.directory");
+        Add(_keeper, "mount.keeper");
         // A switch that is absent has a result too, an implicit false, which must not win over the file and the environment.
         if (line.GetResult(_insecureListen) is { Implicit: false })
         {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using GlanceGateway.Fuse;
 using GlanceGateway.Host.Configuration;
 using GlanceGateway.Host.Logging;
 using GlanceGateway.Host.Policy;
@@ -135,6 +136,21 @@ internal sealed class DoctorCommand(CommandTerminal terminal, TimeProvider time)
 
     private void CheckMount(GatewayConfiguration configuration)
     {
+        if (configuration.Mount is { Keeper: { } keeper })
+        {
+            try
+            {
+                var mounts = KeptMount.List(keeper).Count;
+                Fine("fuse", $"the keeper at {keeper} answers and holds {mounts} {(mounts == 1 ? "mount" : "mounts")}");
+            }
+            catch (FuseMountException refused)
+            {
+                Wrong("fuse", refused.Message, "Start the keeper as root (glance-gateway mount keep --user USER, or its systemd unit), naming the user that serves.");
+            }
+
+            return;
+        }
+
         var privileged = Environment.IsPrivilegedProcess;
         var helper = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Join(folder, "fusermount3")));
         var (text, remedy) = !File.Exists("/dev/fuse")

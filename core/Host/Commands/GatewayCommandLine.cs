@@ -231,8 +231,18 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
             _mount.AddTo,
             (line, json, token) => command.RunAsync(_mount.Read(line, environment), arguments, json, token));
         var directory = new Argument<string>("DIR") { Description = "Where the images are mounted" };
-        mount.Subcommands.Add(Leaf("stop", "Unmount; files that are open are served a little longer", leaf => leaf.Arguments.Add(directory), (line, json, _) => Task.FromResult(command.Stop(line.GetRequiredValue(directory), json))));
+        var keeper = new Option<string?>("--keeper") { HelpName = "SOCKET", Description = $"Have the keeper unmount. Default: for others than root, {KeepCommand.StandardSocket} if it is there" };
+        mount.Subcommands.Add(Leaf("stop", "Unmount; files that are open are served a little longer", leaf =>
+        {
+            leaf.Arguments.Add(directory);
+            leaf.Options.Add(keeper);
+        }, (line, json, _) => Task.FromResult(command.Stop(line.GetRequiredValue(directory), line.GetValue(keeper), json))));
+        var keep = new KeepCommand(terminal, environment, time);
+        mount.Subcommands.Add(Leaf("keep", "Mount for processes without privilege, and hold what they serve when they are restarted or die; as root", keep.AddTo, (line, json, token) => keep.KeepAsync(line, json, token)));
+        mount.Subcommands.Add(Leaf("kept", "Show which mounts a keeper holds, and who serves them", keep.AddSocketTo, (line, json, _) => Task.FromResult(keep.List(line, json))));
         mount.Subcommands.Add(Leaf("status", "Show how a mount, its endpoints and its cache are", leaf => leaf.Arguments.Add(directory), (line, json, token) => command.StatusAsync(line.GetRequiredValue(directory), json, token)));
+        var check = new MountCheckCommand(terminal, environment);
+        mount.Subcommands.Add(Leaf("check", "Hold a mount, of whatever make, to what hypervisors expect of it", check.AddTo, (line, json, token) => Task.FromResult(check.Run(line, json, token))));
         return mount;
     }
 

@@ -80,6 +80,12 @@ internal sealed class HelpText(HelpAction generated) : SynchronousCommandLineAct
               Files: DIR/by-id/<uuid>, DIR/by-name/<project>/<name>; docs/mount-semantics.md says what holds for them.
               Without an endpoint it starts with the images it last knew, and opens those that its cache holds.
             """,
+        ["keep"] = """
+              glance-gateway mount keep --user glance-gateway        as root, once per host; then, as that user:
+              glance-gateway serve --mount /mnt/images --keeper /run/glance-gateway/keeper.sock
+              glance-gateway mount --keeper /run/glance-gateway/keeper.sock https://images.example:9292 /mnt/images
+            """,
+        ["kept"] = "  glance-gateway mount kept",
         ["stop"] = "  glance-gateway mount stop /mnt/images",
         ["status"] = """
               glance-gateway mount status /mnt/images

@@ -55,7 +55,7 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
         await using var source = new RemoteImageSource(client, cache, catalogue, follow, time, logger);
         await source.StartAsync(cancellationToken);
 
-        MakeMountPoint(request.Directory);
+        LinuxFiles.MakeMountPoint(request.Directory);
         var mountOptions = new ImageMountOptions
         {
             Directory = request.Directory,
@@ -63,6 +63,7 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
             Gid = request.Gid,
             WorldReadable = request.WorldReadable,
             AllowOther = request.AllowOther,
+            Keeper = request.Keeper,
             SourceTimeout = request.ReadTimeout,
             CatalogueTimeout = follow.StartPatience,
         };
@@ -80,15 +81,27 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
         Announce(request, mount, source, json || isChild);
         _ = await Task.WhenAny(mount.Completion, Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken));
         var wasAsked = cancellationToken.IsCancellationRequested;
-        logger.LogInformation("{Reason}; files that are open are served for {Seconds} s more at most", wasAsked ? "Asked to stop" : "Unmounted", stopTimeout.TotalSeconds);
+        if (!mount.IsKept)
+            logger.LogInformation("{Reason}; files that are open are served for {Seconds} s more at most", wasAsked ? "Asked to stop" : "Unmounted", stopTimeout.TotalSeconds);
         return await mount.StopAsync(stopTimeout, CancellationToken.None) ? ExitCodes.Success : ExitCodes.Failure;
     }
 
     /// <summary><c>mount stop</c>: unmounts; the process that serves it ends by itself.</summary>
-    public int Stop(string directory, bool json)
+    public int Stop(string directory, string? keeper, bool json)
     {
         var path = Path.GetFullPath(directory, environment.CurrentDirectory);
-        var outcome = FuseMount.Unmount(path, "glance");
+        keeper ??= !environment.IsRoot && File.Exists(KeepCommand.StandardSocket) ? KeepCommand.StandardSocket : null;
+        UnmountOutcome outcome;
+        try
+        {
+            outcome = keeper is null ? FuseMount.Unmount(path, "glance") : KeptMount.Unmount(Path.GetFullPath(keeper, environment.CurrentDirectory), path);
+        }
+        catch (FuseMountException refused)
+        {
+            terminal.WriteError(refused.Message);
+            return ExitCodes.Failure;
+        }
+
         switch (outcome)
         {
             case UnmountOutcome.Unmounted or UnmountOutcome.Detached:
@@ -163,18 +176,6 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
 
         terminal.Output.WriteLine(said);
         return ExitCodes.Success;
-    }
-
-    private static void MakeMountPoint(string directory)
-    {
-        try
-        {
-            Directory.CreateDirectory(directory);
-        }
-        catch (IOException) when (LinuxUsers.IsMountPoint(directory))
-        {
-            // Stale: its server died. The mount heals that itself.
-        }
     }
 
     private void Announce(MountRequest request, ImageMount mount, RemoteImageSource source, bool json)

@@ -25,9 +25,11 @@ internal sealed class MountFlags
 
     private readonly Option<bool> _worldReadable = new("--world-readable") { Description = "Let every user of this host read every image" };
 
-    private readonly Option<bool?> _allowOther = new("--allow-other") { HelpName = "true|false", Description = "Let users other than this one in at all. Default: true for root, else if /etc/fuse.conf says user_allow_other" };
+    private readonly Option<bool?> _allowOther = new("--allow-other") { HelpName = "true|false", Description = "Let users other than this one in at all. Default: true for root and with --keeper, else if /etc/fuse.conf says user_allow_other" };
 
-    private readonly Option<string?> _cache = new("--cache") { HelpName = "DIR", Description = "Directory of the cache, of this mount alone. Default: below /var/cache/glance-gateway for root, else ~/.cache/glance-gateway" };
+    private readonly Option<string?> _keeper = new("--keeper") { HelpName = "SOCKET", Description = $"Let the keeper ('mount keep') that listens there mount: this process then needs no privilege, and the mount outlives it. Usually {KeepCommand.StandardSocket}" };
+
+    private readonly Option<string?> _cache = new("--cache") { HelpName = "DIR", Description = "Directory of the cache, of this mount alone. Default: below $CACHE_DIRECTORY of systemd, /var/cache/glance-gateway for root, else ~/.cache/glance-gateway" };
 
     private readonly Option<string> _cacheSize = new("--cache-size") { HelpName = "SIZE", Description = "What the cache may take, such as 50GiB", DefaultValueFactory = _ => "10GiB" };
 
@@ -49,7 +51,7 @@ internal sealed class MountFlags
     public void AddTo(Command command)
     {
         command.Arguments.Add(_places);
-        foreach (var option in (Option[])[_cloud, _cacert, _insecure, _uid, _group, _worldReadable, _allowOther, _cache, _cacheSize, _cacheFree, _readAhead, _poll, _sweep, _timeout, _background, _logFile])
+        foreach (var option in (Option[])[_cloud, _cacert, _insecure, _uid, _group, _worldReadable, _allowOther, _keeper, _cache, _cacheSize, _cacheFree, _readAhead, _poll, _sweep, _timeout, _background, _logFile])
             command.Options.Add(option);
     }
 
@@ -79,6 +81,7 @@ internal sealed class MountFlags
         var cache = line.GetValue(_cache) is { } given ? Path.GetFullPath(given, environment.CurrentDirectory) : DefaultCache(directory, environment, problems);
         if (cache == directory || cache.StartsWith(directory + "/", StringComparison.Ordinal))
             problems.Add(new("command line", "--cache", "the cache must not lie below the mount, which would wait for itself"));
+        var keeper = line.GetValue(_keeper) is { Length: > 0 } socket ? Path.GetFullPath(socket, environment.CurrentDirectory) : null;
         var request = new MountRequest
         {
             Endpoints = endpoints,
@@ -89,7 +92,8 @@ internal sealed class MountFlags
             Uid = line.GetValue(_uid) ?? LinuxUsers.EffectiveUser,
             Gid = group ?? LinuxUsers.EffectiveGroup,
             WorldReadable = line.GetValue(_worldReadable),
-            AllowOther = line.GetValue(_allowOther) ?? (environment.IsRoot || LinuxUsers.MayAllowOthers()),
+            AllowOther = line.GetValue(_allowOther) ?? (environment.IsRoot || keeper is not null || LinuxUsers.MayAllowOthers()),
+            Keeper = keeper,
             Cache = cache,
             CacheBytes = Size(_cacheSize),
             CacheFreeBytes = Size(_cacheFree),
@@ -129,6 +133,9 @@ internal sealed class MountFlags
     {
         // A name that people recognise, and that no other mount point has.
         var name = Uri.EscapeDataString(directory.Trim('/'));
+        // What systemd made for the service (CacheDirectory=).
+        if (environment.Variables.TryGetValue("CACHE_DIRECTORY", out var made) && Path.IsPathRooted(made))
+            return Path.Join(made.Split(':')[0], name);
         if (environment.IsRoot)
             return Path.Join("/var/cache/glance-gateway", name);
         if (environment.Variables.TryGetValue("XDG_CACHE_HOME", out var caches) && Path.IsPathRooted(caches))

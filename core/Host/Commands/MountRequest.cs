@@ -30,6 +30,9 @@ internal sealed record MountRequest
     /// <summary>Whether other users get to the permission bits at all.</summary>
     public bool AllowOther { get; init; }
 
+    /// <summary>The keeper's socket; null to mount in this process.</summary>
+    public string? Keeper { get; init; }
+
     /// <summary>The cache directory.</summary>
     public required string Cache { get; init; }
 

@@ -187,6 +187,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
         {
             Directory = directory ?? "",
             As = BindMountIdentity(section.Child("as", "'project: ops' and 'roles: [reader]'")),
+            Keeper = section.Directory("keeper"),
             Group = section.Text("group", "the name or number of a group"),
             WorldReadable = section.Flag("world_readable") ?? false,
         };

@@ -234,6 +234,11 @@ internal static class ConfigurationChecks
             yield return new("plugins", directory);
         }
 
+        if (configuration.Mount?.Keeper is { } keeper)
+        {
+            yield return new("mount.keeper", keeper);
+        }
+
         if (configuration.Cache is { } cache)
         {
             yield return new("cache.directory", cache.Directory);

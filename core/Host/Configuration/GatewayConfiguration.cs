@@ -213,6 +213,9 @@ public sealed record MountConfiguration
     /// <summary><c>mount.as</c>: as whom the mount looks at images; null, only with identity <c>none</c>, for the administrator.</summary>
     public MountIdentity? As { get; init; }
 
+    /// <summary><c>mount.keeper</c>: the socket of the keeper that mounts and holds the mount; null to mount in this process.</summary>
+    public string? Keeper { get; init; }
+
     /// <summary><c>mount.group</c>: the group that may read beside root; null for none.</summary>
     public string? Group { get; init; }
 

@@ -49,15 +49,16 @@ internal sealed class GatewayMount : IAsyncDisposable
             Uid = LinuxUsers.EffectiveUser,
             Gid = wanted.Group is { } group ? LinuxUsers.GroupId(group) ?? throw NoSuchGroup(configuration, group) : LinuxUsers.EffectiveGroup,
             WorldReadable = wanted.WorldReadable,
-            AllowOther = privileged || LinuxUsers.MayAllowOthers(),
+            Keeper = wanted.Keeper,
+            AllowOther = privileged || wanted.Keeper is not null || LinuxUsers.MayAllowOthers(),
         };
         try
         {
-            CreateMountPoint(wanted.Directory);
+            LinuxFiles.MakeMountPoint(wanted.Directory);
             var mounted = await ImageMount.StartAsync(new LocalImageSource(images, viewer), options, loggers, cancellationToken);
-            if (privileged)
+            if (privileged && !mounted.IsKept)
             {
-                logger.LogInformation("This process serves the mount as root; a crash of it ends the mount.");
+                logger.LogInformation("This process serves the mount as root and a crash of it ends the mount; with a keeper (mount.keeper) it needs no privilege and the mount stays.");
             }
 
             return new GatewayMount(mounted, wanted.Directory);
@@ -71,19 +72,6 @@ internal sealed class GatewayMount : IAsyncDisposable
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await mount.StopAsync(stopTimeout);
-
-    /// <summary>Makes the directory when it is missing. A dead mount there makes every look at it fail; the mount heals that itself.</summary>
-    private static void CreateMountPoint(string directory)
-    {
-        try
-        {
-            System.IO.Directory.CreateDirectory(directory);
-        }
-        catch (IOException) when (LinuxUsers.IsMountPoint(directory))
-        {
-            // Stale: its server died.
-        }
-    }
 
     private static ConfigurationException NoSuchGroup(GatewayConfiguration configuration, string group) =>
         new([new ConfigurationProblem(configuration.File ?? "configuration", "mount.group", $"there is no group '{group}'; create it, or name one that exists, or give a number")]);

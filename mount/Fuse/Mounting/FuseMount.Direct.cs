@@ -8,7 +8,11 @@ namespace GlanceGateway.Fuse;
 /// <summary>Mounting by mount(2).</summary>
 public sealed partial class FuseMount
 {
-    private static unsafe FuseMount MountDirectly(string path, FuseMountOptions options, ILogger logger)
+    /// <param name="path">Where the mount will be seen.</param>
+    /// <param name="target">What mount(2) gets: the same, or a name of a descriptor that lies there.</param>
+    /// <param name="options">How.</param>
+    /// <param name="logger">Gets failures.</param>
+    private static unsafe FuseMount MountDirectly(string path, string target, FuseMountOptions options, ILogger logger)
     {
         SafeFileHandle device = OpenDevice();
         try
@@ -19,12 +23,13 @@ public sealed partial class FuseMount
             // device open, which is why everything that can be checked was checked before.
             bool synchronous = Libc.IoControl(descriptor, Libc.IoctlSyncInit, null) == 0;
             HandshakeThread? handshake = synchronous ? HandshakeThread.Start(device, options) : null;
+            (uint user, uint group) = options.Owner ?? (Libc.EffectiveUser(), Libc.EffectiveGroup());
             string data = string.Create(
                 CultureInfo.InvariantCulture,
-                $"fd={descriptor},rootmode=40000,user_id={Libc.EffectiveUser()},group_id={Libc.EffectiveGroup()},max_read={options.MaxReadBytes}{(options.AllowOther ? ",allow_other" : "")}{(options.DefaultPermissions ? ",default_permissions" : "")}");
+                $"fd={descriptor},rootmode=40000,user_id={user},group_id={group},max_read={options.MaxReadBytes}{(options.AllowOther ? ",allow_other" : "")}{(options.DefaultPermissions ? ",default_permissions" : "")}");
             string type = options.Subtype is null ? "fuse" : "fuse." + options.Subtype;
             ulong flags = Libc.MountNoSuid | Libc.MountNoDev | (options.ReadOnly ? Libc.MountReadOnly : 0);
-            if (Libc.Mount(options.FsName, path, type, flags, data) != 0)
+            if (Libc.Mount(options.FsName, target, type, flags, data) != 0)
             {
                 Errno error = Libc.LastError;
                 // A refused negotiation explains itself better than the ENOTCONN of mount(2).

@@ -13,12 +13,19 @@ namespace GlanceGateway.Fuse;
 /// </remarks>
 public sealed partial class FuseMount : IDisposable
 {
+    private const int MostLayers = 16;
+
     private readonly ILogger _logger;
     private readonly bool _throughFusermount;
     private readonly IDisposable? _watcher;
     private readonly MountLine? _line;
 
     private FuseMount(string mountPoint, SafeFileHandle device, FuseNegotiation negotiation, bool throughFusermount, IDisposable? watcher, ILogger logger)
+        : this(mountPoint, device, negotiation, throughFusermount, watcher, MountTable.Find(mountPoint), logger)
+    {
+    }
+
+    private FuseMount(string mountPoint, SafeFileHandle device, FuseNegotiation negotiation, bool throughFusermount, IDisposable? watcher, MountLine? line, ILogger logger)
     {
         MountPoint = mountPoint;
         Device = device;
@@ -26,7 +33,7 @@ public sealed partial class FuseMount : IDisposable
         _throughFusermount = throughFusermount;
         _watcher = watcher;
         _logger = logger;
-        _line = MountTable.Find(mountPoint);
+        _line = line;
     }
 
     /// <summary>Absolute path without links.</summary>
@@ -67,7 +74,7 @@ public sealed partial class FuseMount : IDisposable
                 error == Errno.None ? $"{path} is not a directory." : $"The mount point {path} cannot be used ({error}); create the directory first.", error);
         }
 
-        FuseMount mount = direct ? MountDirectly(path, options, logger) : MountThroughFusermount(path, options, logger);
+        FuseMount mount = direct ? MountDirectly(path, path, options, logger) : MountThroughFusermount(path, options, logger);
         mount.SetReadAhead(options.ReadAheadKib);
         FuseLog.Mounted(logger, path, direct ? "mount(2)" : "fusermount3", mount.Negotiation.Minor, mount.Negotiation.Passthrough);
         return mount;
@@ -82,7 +89,7 @@ public sealed partial class FuseMount : IDisposable
             return UnmountOutcome.AlreadyGone;
         }
 
-        UnmountOutcome outcome = Detach(MountPoint, direct: !_throughFusermount);
+        UnmountOutcome outcome = _throughFusermount || _line is null ? Detach(MountPoint, direct: !_throughFusermount) : DetachExactly(MountPoint, now.Id);
         FuseLog.Unmounted(_logger, MountPoint, outcome);
         return outcome;
     }
@@ -152,31 +159,59 @@ public sealed partial class FuseMount : IDisposable
         return Libc.Unmount(path, Libc.UnmountNoFollow | Libc.UnmountDetach) == 0 ? UnmountOutcome.Detached : UnmountOutcome.Failed;
     }
 
+    /// <summary>Unmounts one mount and no other, even when somebody moves the directories above it meanwhile.</summary>
+    private static UnmountOutcome DetachExactly(string path, int id)
+    {
+        using SafeFileHandle parent = OpenPlace(Path.GetDirectoryName(path) ?? "/");
+        // A mount point cannot be renamed or removed, so what is true of this name now stays true until the unmount.
+        string name = $"{NameOf(parent)}/{Path.GetFileName(path)}";
+        using (SafeFileHandle place = OpenPlace(name))
+        {
+            if (parent.IsInvalid || place.IsInvalid || MountTable.IdOf((int)place.DangerousGetHandle()) != id)
+            {
+                return UnmountOutcome.AlreadyGone;
+            }
+        }
+
+        return Detach(name, direct: true);
+    }
+
+    /// <summary>A handle on a place in the tree of names, invalid when there is none; asks the filesystem there nothing.</summary>
+    private static SafeFileHandle OpenPlace(string path) => new(Libc.Open(path, Libc.PathCloseOnExec), ownsHandle: true);
+
+    /// <summary>A path that leads to where a handle lies, whatever happens to names.</summary>
+    private static string NameOf(SafeFileHandle place) => $"/proc/self/fd/{place.DangerousGetHandle()}";
+
     private static void RemoveDeadMount(string path, bool direct, ILogger logger)
     {
         // Dead servers may have left several layers.
-        for (int layer = 0; layer < 16 && MountTable.Find(path) is { IsFuse: true } mount; layer++)
+        for (int layer = 0; layer < MostLayers && MountTable.Find(path) is { IsFuse: true } mount; layer++)
         {
-            Errno error = Errno.None;
-            Thread probe = new(() => error = MountTable.Probe(path, out _), 256 * 1024) { IsBackground = true, Name = "fuse-probe" };
-            probe.Start();
-            if (!probe.Join(TimeSpan.FromSeconds(5)))
-            {
-                throw new FuseMountException(
-                    $"{path} holds a {mount.Type} mount whose server does not answer. Stop that server, or write 1 to /sys/fs/fuse/connections/{mount.Minor}/abort and start again.", Errno.ETIMEDOUT);
-            }
-
-            if (error is not (Errno.ENOTCONN or Errno.ECONNABORTED))
-            {
-                throw new FuseMountException($"{path} already holds a live {mount.Type} mount. Unmount it or choose another directory.", Errno.EBUSY);
-            }
-
+            RequireDead(path, path, mount);
             if (Detach(path, direct) == UnmountOutcome.Failed)
             {
                 throw new FuseMountException($"{path} holds a dead {mount.Type} mount that cannot be removed. Run \"umount -l {path}\" as root.", Errno.ENOTCONN);
             }
 
             FuseLog.DeadMountRemoved(logger, path);
+        }
+    }
+
+    /// <exception cref="FuseMountException">A live server, or one that does not answer, is behind the mount.</exception>
+    private static void RequireDead(string path, string target, MountLine mount)
+    {
+        Errno error = Errno.None;
+        Thread probe = new(() => error = MountTable.Probe(target, out _), 256 * 1024) { IsBackground = true, Name = "fuse-probe" };
+        probe.Start();
+        if (!probe.Join(TimeSpan.FromSeconds(5)))
+        {
+            throw new FuseMountException(
+                $"{path} holds a {mount.Type} mount whose server does not answer. Stop that server, or write 1 to /sys/fs/fuse/connections/{mount.Minor}/abort and start again.", Errno.ETIMEDOUT);
+        }
+
+        if (error is not (Errno.ENOTCONN or Errno.ECONNABORTED))
+        {
+            throw new FuseMountException($"{path} already holds a live {mount.Type} mount. Unmount it or choose another directory.", Errno.EBUSY);
         }
     }
 

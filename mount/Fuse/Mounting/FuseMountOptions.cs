@@ -16,6 +16,11 @@ public sealed record FuseMountOptions
     /// <summary>Users other than the one that mounts may look. Without root it needs <c>user_allow_other</c> in /etc/fuse.conf.</summary>
     public bool AllowOther { get; init; }
 
+    /// <summary>
+    /// Whose mount it is: without <see cref="AllowOther"/> the only user that may look. Null for who mounts. Counts when mounted by mount(2).
+    /// </summary>
+    public (uint User, uint Group)? Owner { get; init; }
+
     /// <summary>The kernel checks permission bits. Without it the filesystem is expected to check callers.</summary>
     public bool DefaultPermissions { get; init; } = true;
 

@@ -5,12 +5,13 @@ using System.Text;
 namespace GlanceGateway.Fuse;
 
 /// <summary>A line of /proc/self/mountinfo.</summary>
+/// <param name="Id">Number of the mount in this mount name space.</param>
 /// <param name="Major">Major number of <c>st_dev</c>.</param>
 /// <param name="Minor">Minor number of <c>st_dev</c>; for FUSE also the name of the connection in fusectl.</param>
 /// <param name="MountPoint">Absolute path.</param>
 /// <param name="Type">Filesystem type, such as "fuse.example".</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct MountLine(int Major, int Minor, string MountPoint, string Type)
+internal readonly record struct MountLine(int Id, int Major, int Minor, string MountPoint, string Type)
 {
     internal bool IsFuse => Type == "fuse" || Type.StartsWith("fuse.", StringComparison.Ordinal);
 
@@ -20,6 +21,8 @@ internal readonly record struct MountLine(int Major, int Minor, string MountPoin
 /// <summary>Looks at mounts without touching them: a stat of a mount point would be a request to its server.</summary>
 internal static unsafe class MountTable
 {
+    private const int DirectoryKind = 0x4000;
+
     /// <summary>The mount that is visible at a path, or null when the path is no mount point.</summary>
     internal static MountLine? Find(string mountPoint)
     {
@@ -36,6 +39,35 @@ internal static unsafe class MountTable
         return found;
     }
 
+    /// <summary>The mount with a number, or null when it is gone.</summary>
+    internal static MountLine? Find(int id)
+    {
+        foreach (string line in File.ReadLines("/proc/self/mountinfo"))
+        {
+            if (Parse(line) is { } mount && mount.Id == id)
+            {
+                return mount;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The number of the mount that a descriptor lies on; asks nothing of its filesystem.</summary>
+    internal static int? IdOf(int descriptor)
+    {
+        const string Field = "mnt_id:";
+        try
+        {
+            string? line = File.ReadLines($"/proc/self/fdinfo/{descriptor}").FirstOrDefault(text => text.StartsWith(Field, StringComparison.Ordinal));
+            return line is not null && int.TryParse(line.AsSpan(Field.Length).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int id) ? id : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
     internal static MountLine? Parse(string line)
     {
         string[] fields = line.Split(' ');
@@ -47,9 +79,10 @@ internal static unsafe class MountTable
 
         string[] device = fields[2].Split(':');
         return device.Length == 2
+            && int.TryParse(fields[0], NumberStyles.None, CultureInfo.InvariantCulture, out int id)
             && int.TryParse(device[0], NumberStyles.None, CultureInfo.InvariantCulture, out int major)
             && int.TryParse(device[1], NumberStyles.None, CultureInfo.InvariantCulture, out int minor)
-                ? new MountLine(major, minor, Unescape(fields[4]), fields[separator + 1])
+                ? new MountLine(id, major, minor, Unescape(fields[4]), fields[separator + 1])
                 : null;
     }
 
@@ -74,9 +107,30 @@ internal static unsafe class MountTable
         byte* result = stackalloc byte[256];
         int status = Libc.Statx(Libc.AtCurrentDirectory, path, Libc.StatxForceSync, Libc.StatxBasic, result);
         Errno error = status == 0 ? Errno.None : Libc.LastError;
-        isDirectory = status == 0 && (*(ushort*)(result + 28) & 0xf000) == 0x4000; // stx_mode
+        isDirectory = status == 0 && KindOf(result) == DirectoryKind;
         return error;
     }
+
+    /// <summary>Asks for the attributes of an open file; blocks as <see cref="Probe"/> does.</summary>
+    internal static Errno Probe(int descriptor, out uint owner, out bool isDirectory, out bool isRegular)
+    {
+        byte* result = stackalloc byte[256];
+        int status = Libc.Statx(descriptor, "", Libc.StatxForceSync | Libc.AtEmptyPath, Libc.StatxBasic, result);
+        Errno error = status == 0 ? Errno.None : Libc.LastError;
+        owner = status == 0 ? *(uint*)(result + 20) : uint.MaxValue; // stx_uid
+        isDirectory = status == 0 && KindOf(result) == DirectoryKind;
+        isRegular = status == 0 && KindOf(result) == 0x8000;
+        return error;
+    }
+
+    /// <summary>Whether a path leads to a socket.</summary>
+    internal static bool IsSocket(string path)
+    {
+        byte* result = stackalloc byte[256];
+        return Libc.Statx(Libc.AtCurrentDirectory, path, 0, Libc.StatxBasic, result) == 0 && KindOf(result) == 0xc000;
+    }
+
+    private static int KindOf(byte* statx) => *(ushort*)(statx + 28) & 0xf000; // stx_mode
 
     private static string? RealPath(string path)
     {

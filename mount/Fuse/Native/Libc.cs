@@ -12,6 +12,9 @@ internal static unsafe partial class Libc
 {
     internal const int ReadWriteCloseOnExec = 0x2 | 0x80000; // O_RDWR | O_CLOEXEC
 
+    // O_PATH | O_CLOEXEC: a handle on a place, without asking the filesystem there anything.
+    internal const int PathCloseOnExec = 0x200000 | 0x80000;
+
     internal const ulong MountReadOnly = 1;
     internal const ulong MountNoSuid = 2;
     internal const ulong MountNoDev = 4;
@@ -25,12 +28,23 @@ internal static unsafe partial class Libc
 
     internal const int AtCurrentDirectory = -100;
     internal const int StatxForceSync = 0x2000;
+    internal const int AtEmptyPath = 0x1000;
     internal const uint StatxBasic = 0x7ff;
 
     internal const int UnixDomain = 1;
     internal const int StreamCloseOnExec = 1 | 0x80000; // SOCK_STREAM | SOCK_CLOEXEC
     internal const int ReceiveCloseOnExec = 0x40000000; // MSG_CMSG_CLOEXEC
+    internal const int SendWithoutSignal = 0x4000; // MSG_NOSIGNAL
+    internal const int MessageTruncated = 0x20; // MSG_TRUNC
+    internal const int ControlTruncated = 0x8; // MSG_CTRUNC
     internal const int SetDescriptorFlags = 2; // F_SETFD
+    internal const int GetStatusFlags = 3; // F_GETFL
+
+    internal const short PollIn = 1;
+    internal const short PollError = 8;
+    internal const short PollHangUp = 16;
+
+    internal const uint MemoryFileCloseOnExec = 1; // MFD_CLOEXEC
 
     /// <summary>The error of the call made on the line before.</summary>
     internal static Errno LastError => (Errno)Marshal.GetLastPInvokeError();
@@ -74,6 +88,18 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
     internal static partial nint ReceiveMessage(int descriptor, MessageHeader* message, int flags);
 
+    [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
+    internal static partial nint SendMessage(int descriptor, MessageHeader* message, int flags);
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    internal static partial int Poll(PollEntry* entries, nuint count, int timeoutMilliseconds);
+
+    [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int CreateMemoryFile(string name, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "readlink", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial nint ReadLink(string path, byte* buffer, nuint length);
+
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     internal static partial int FileControl(int descriptor, int command, int argument);
 
@@ -100,6 +126,15 @@ internal unsafe struct MessageHeader
     public void* Control;
     public nuint ControlLength;
     public int Flags;
+}
+
+/// <summary>struct pollfd.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PollEntry
+{
+    public int Descriptor;
+    public short Events;
+    public short Returned;
 }
 
 /// <summary>struct cmsghdr followed by one descriptor, as SCM_RIGHTS delivers it.</summary>

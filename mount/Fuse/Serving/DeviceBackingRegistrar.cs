@@ -6,7 +6,7 @@ namespace GlanceGateway.Fuse;
 public sealed unsafe class DeviceBackingRegistrar(SafeFileHandle device) : IBackingRegistrar
 {
     /// <inheritdoc/>
-    public Errno Open(SafeFileHandle file, out int backingId)
+    public Errno Open(SafeFileHandle file, ulong node, out int backingId)
     {
         ArgumentNullException.ThrowIfNull(file);
         backingId = 0;

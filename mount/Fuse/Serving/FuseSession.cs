@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 
@@ -26,6 +27,7 @@ public sealed partial class FuseSession
     private readonly FuseWorker[] _workers;
     private int _running;
     private int _started;
+    private int _leaving;
 
     /// <summary>Prepares a session; <see cref="Start"/> begins it.</summary>
     /// <param name="device">The device; stays the caller's, who may close it any time: it really closes when the session has ended.</param>
@@ -73,6 +75,8 @@ public sealed partial class FuseSession
 
     internal int Descriptor => _descriptor;
 
+    internal bool IsLeaving => Volatile.Read(ref _leaving) != 0;
+
     /// <summary>Attaches the filesystem and starts the reader threads. Once.</summary>
     public void Start()
     {
@@ -82,6 +86,12 @@ public sealed partial class FuseSession
         }
 
         FileSystem.Attach(this);
+        if (_options.Resend && (Negotiation.Flags & FuseAbilities.HasResend) != FuseAbilities.None)
+        {
+            // Before anybody reads: a request that was just read would come a second time.
+            _ = Resend();
+        }
+
         _running = _workers.Length;
         for (int i = 0; i < _workers.Length; i++)
         {
@@ -94,22 +104,46 @@ public sealed partial class FuseSession
             FuseWorker worker = _workers[i];
             new Thread(() => Run(worker), 256 * 1024) { IsBackground = true, Name = "fuse-reader-" + i }.Start();
         }
+    }
 
-        if (_options.Resend && (Negotiation.Flags & FuseAbilities.HasResend) != FuseAbilities.None)
+    /// <summary>
+    /// Stops answering, so that another process can go on with the device. What is being answered may end; whatever else was read, or is read by a thread
+    /// that waited, is left for the successor, who has the kernel send it again (<see cref="FuseSessionOptions.Resend"/>). Final: the process should end.
+    /// </summary>
+    /// <param name="timeout">How long answers in progress are waited for.</param>
+    /// <returns>True when all of them ended.</returns>
+    public async Task<bool> LeaveAsync(TimeSpan timeout)
+    {
+        Interlocked.Exchange(ref _leaving, 1);
+        long begun = Stopwatch.GetTimestamp();
+        while (_started != 0 && (!_pending.IsEmpty || _workers.Any(static worker => worker?.Current > 0)))
         {
-            _ = Resend();
+            if (Stopwatch.GetElapsedTime(begun) >= timeout)
+            {
+                foreach (PendingRequest request in _pending.Values)
+                {
+                    request.Abandon();
+                }
+
+                return false;
+            }
+
+            await Task.Delay(5);
         }
+
+        return true;
     }
 
     /// <summary>Registers a file whose bytes the kernel may read itself for opens that name it.</summary>
     /// <param name="file">A regular file open for reading; may be closed afterwards.</param>
+    /// <param name="node">The node whose opens will name it.</param>
     /// <param name="backing">The registration, null unless it succeeded.</param>
     /// <returns>
     /// <see cref="Errno.None"/>, or why it is not possible and reads must be served by the filesystem: EOPNOTSUPP (not
     /// negotiated), EPERM (no CAP_SYS_ADMIN), ELOOP (the file is on an overlay or another stacked filesystem), EINVAL (no
     /// regular file). None of them is a fault.
     /// </returns>
-    public Errno TryRegisterBacking(SafeFileHandle file, out BackingFile? backing)
+    public Errno TryRegisterBacking(SafeFileHandle file, ulong node, out BackingFile? backing)
     {
         backing = null;
         if (!Negotiation.Passthrough)
@@ -117,7 +151,7 @@ public sealed partial class FuseSession
             return Errno.EOPNOTSUPP;
         }
 
-        Errno error = _registrar.Open(file, out int id);
+        Errno error = _registrar.Open(file, node, out int id);
         if (error == Errno.None)
         {
             backing = new BackingFile(_registrar, id);
@@ -125,6 +159,9 @@ public sealed partial class FuseSession
 
         return error;
     }
+
+    /// <summary>A registration that an earlier server of this device made: the only one that opens of its node may name while some of that time are left.</summary>
+    public BackingFile InheritBacking(int id) => new(_registrar, id);
 
     /// <summary>Sends a reply from any thread.</summary>
     internal unsafe Errno Reply(ulong unique, Errno error, void* payload, int length)
@@ -238,7 +275,7 @@ public sealed partial class FuseSession
             worker.Dispose();
             if (Interlocked.Decrement(ref _running) == 0)
             {
-                foreach (PendingRequest request in _pending.Values)
+                foreach (PendingRequest request in _pending.Values.Where(_ => !IsLeaving))
                 {
                     request.Cancel();
                 }

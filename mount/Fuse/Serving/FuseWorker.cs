@@ -47,6 +47,14 @@ internal sealed unsafe partial class FuseWorker : IDisposable
             if (length > 0)
             {
                 failures = 0;
+                // In this order: who leaves waits for requests being answered, and none may begin behind its back.
+                Interlocked.Exchange(ref _current, length >= sizeof(InHeader) ? ((InHeader*)_request)->Unique : 0);
+                if (_session.IsLeaving)
+                {
+                    Volatile.Write(ref _current, 0);
+                    return;
+                }
+
                 Handle((int)length);
                 continue;
             }

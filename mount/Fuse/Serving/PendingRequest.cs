@@ -23,6 +23,26 @@ internal abstract class PendingRequest(FuseSession session, ulong unique) : IThr
             }
         }
 
+        Stop();
+    }
+
+    /// <summary>Whoever goes on with the device will answer.</summary>
+    internal void Abandon()
+    {
+        _ = TryAnswer();
+        Stop();
+    }
+
+    public void Dispose() => _cancellation.Dispose();
+
+    /// <summary>Does the work and answers; an exception that gets out of it is a defect of this library.</summary>
+    protected abstract Task AnswerAsync(CancellationToken cancellationToken);
+
+    /// <summary>Takes the right to answer, which one gets.</summary>
+    protected bool TryAnswer() => Interlocked.Exchange(ref _answered, 1) == 0;
+
+    private void Stop()
+    {
         try
         {
             // Outside the caller's thread: a registration of the filesystem may do anything.
@@ -33,14 +53,6 @@ internal abstract class PendingRequest(FuseSession session, ulong unique) : IThr
             // The request ended in this moment.
         }
     }
-
-    public void Dispose() => _cancellation.Dispose();
-
-    /// <summary>Does the work and answers; an exception that gets out of it is a defect of this library.</summary>
-    protected abstract Task AnswerAsync(CancellationToken cancellationToken);
-
-    /// <summary>Takes the right to answer, which one gets.</summary>
-    protected bool TryAnswer() => Interlocked.Exchange(ref _answered, 1) == 0;
 
     private async Task RunAsync()
     {

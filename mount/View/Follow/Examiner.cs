@@ -64,6 +64,16 @@ internal sealed class Examiner : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether each image that is held back has been looked into at least once.</summary>
+    /// <param name="hiddenOnly">False to count those as well that are shown and may get a raw view.</param>
+    internal bool IsSettled(bool hiddenOnly)
+    {
+        lock (_lock)
+        {
+            return _known.Values.All(known => known.Verdict is not null || known.Failures > 0 || (hiddenOnly && !known.Image.IsUnexamined));
+        }
+    }
+
     /// <summary>Passes an update on, without what must wait.</summary>
     internal void Apply(CatalogueUpdate update)
     {

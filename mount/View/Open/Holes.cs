@@ -39,6 +39,13 @@ internal static class Holes
         return AllData(size, offset, kind, out result);
     }
 
+    /// <summary>The answer for a file whose source is not open.</summary>
+    internal static Errno SeekUnopened(long size, long offset, SeekKind kind, out long result)
+    {
+        result = offset;
+        return offset >= size ? Errno.ENXIO : AllData(size, offset, kind, out result);
+    }
+
     private static Errno Walk(IExtentMap map, long size, long offset, SeekKind kind, out long result)
     {
         long at = offset;

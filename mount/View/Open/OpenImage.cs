@@ -10,12 +10,20 @@ namespace GlanceGateway.View;
 internal sealed class OpenImage
 {
     private readonly Lock _lock = new();
+    private readonly ulong _handle;
     private int _handles;
     private bool _closed;
     private long _idleSince;
 
-    internal OpenImage(ImageNode node, IByteSource source, BackingFile? backing)
+    /// <param name="node">The image.</param>
+    /// <param name="source">Its bytes.</param>
+    /// <param name="backing">What the kernel reads from, null when it asks here.</param>
+    /// <param name="handle">What the kernel calls every handle of it.</param>
+    internal OpenImage(ImageNode node, IByteSource source, BackingFile? backing, ulong handle)
     {
+        // Handles of an earlier server are one that nobody can count; it is closed when the kernel forgets the node.
+        _handles = node.IsInherited ? 1 : 0;
+        _handle = handle;
         Node = node;
         Source = source;
         Size = node.Size;
@@ -39,7 +47,7 @@ internal sealed class OpenImage
     /// </summary>
     internal BackingFile? Backing { get; }
 
-    internal OpenReply Reply => Backing is null ? OpenReply.Cached(Node.Number) : OpenReply.Passthrough(Node.Number, Backing);
+    internal OpenReply Reply => Backing is null ? OpenReply.Cached(_handle) : OpenReply.Passthrough(_handle, Backing);
 
     /// <summary>Counts one more handle.</summary>
     /// <returns>False when it was closed meanwhile: open the image anew.</returns>

@@ -17,6 +17,8 @@ namespace GlanceGateway.View;
 /// <para>Invariant: at any time at most one <see cref="OpenImage"/> of a node has handles, hence one manner of reading and one
 /// backing file, which is what the kernel demands. It holds because an entry leaves the table only after it was closed with
 /// no handle left, and the kernel drops its own count before it sends the release.</para>
+/// <para>What an earlier server of the mount had opened is opened again when it is first read. Its manner stays what it was: where there is a registration the
+/// kernel reads by itself and only that one may be named, elsewhere bytes are copied. It is held until the kernel forgets the node.</para>
 /// <para>After the last release a source lingers for a moment, since tools open an image again and again: one
 /// <c>qemu-img</c> run did so 22 times.</para>
 /// </remarks>
@@ -28,6 +30,9 @@ internal sealed class OpenImages : IAsyncDisposable
     private readonly ConcurrentDictionary<Errno, bool> _reported = new();
     private readonly IImageSource _images;
     private readonly ImageMountOptions _options;
+    private readonly Succession _succession;
+    private readonly ConcurrentDictionary<ulong, BackingFile> _inherited = new();
+    private FuseSession? _session;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ITimer _sweep;
@@ -37,8 +42,9 @@ internal sealed class OpenImages : IAsyncDisposable
     private long _copyOpens;
     private int _disposed;
 
-    internal OpenImages(IImageSource images, ImageMountOptions options, TimeProvider time, ILogger logger)
+    internal OpenImages(IImageSource images, ImageMountOptions options, TimeProvider time, ILogger logger, Succession? succession = null)
     {
+        _succession = succession ?? Succession.None;
         _images = images;
         _options = options;
         _time = time;
@@ -49,7 +55,18 @@ internal sealed class OpenImages : IAsyncDisposable
     }
 
     /// <summary>Where backing files are registered and attributes dropped; set before the first request.</summary>
-    internal FuseSession? Session { get; set; }
+    internal FuseSession? Session
+    {
+        get => _session;
+        set
+        {
+            _session = value;
+            foreach ((ulong node, int id) in _succession.Registrations)
+            {
+                _inherited[node] = value!.InheritBacking(id);
+            }
+        }
+    }
 
     internal bool MayPassThrough => _mayPassThrough && Session?.Negotiation.Passthrough == true;
 
@@ -88,20 +105,7 @@ internal sealed class OpenImages : IAsyncDisposable
     {
         while (true)
         {
-            Lazy<Task<OpenImage?>> opening = _open.GetOrAdd(node.Number, _ => new Lazy<Task<OpenImage?>>(() => Task.Run(() => OpenAsync(node), CancellationToken.None)));
-            OpenImage? image = null;
-            try
-            {
-                image = await opening.Value.WaitAsync(cancellationToken);
-            }
-            finally
-            {
-                if (opening.Value.IsCompleted && image is null)
-                {
-                    _open.TryRemove(KeyValuePair.Create(node.Number, opening));
-                }
-            }
-
+            (Lazy<Task<OpenImage?>> opening, OpenImage? image) = await OpenOnceAsync(node, cancellationToken);
             if (image is null)
             {
                 return null;
@@ -113,6 +117,44 @@ internal sealed class OpenImages : IAsyncDisposable
             }
 
             _open.TryRemove(KeyValuePair.Create(node.Number, opening));
+        }
+    }
+
+    /// <summary>Opens what an earlier server had opened.</summary>
+    /// <returns>Null when the source does not have it any more.</returns>
+    internal async Task<OpenImage?> InheritAsync(ImageNode node, CancellationToken cancellationToken) => (await OpenOnceAsync(node, cancellationToken)).Image;
+
+    /// <summary>The kernel does not know a node any more that an earlier server gave out.</summary>
+    internal void Forget(ulong node)
+    {
+        if (TryGet(node, out OpenImage? image) && image.Node.IsInherited)
+        {
+            image.Leave(_time.GetTimestamp());
+            Close(node, idleBefore: long.MaxValue);
+        }
+
+        if (_inherited.TryRemove(node, out BackingFile? backing))
+        {
+            // Not here: this is a thread that answers the kernel.
+            _ = Task.Run(backing.Dispose);
+        }
+    }
+
+    private async Task<(Lazy<Task<OpenImage?>> Opening, OpenImage? Image)> OpenOnceAsync(ImageNode node, CancellationToken cancellationToken)
+    {
+        Lazy<Task<OpenImage?>> opening = _open.GetOrAdd(node.Number, _ => new Lazy<Task<OpenImage?>>(() => Task.Run(() => OpenAsync(node), CancellationToken.None)));
+        OpenImage? image = null;
+        try
+        {
+            image = await opening.Value.WaitAsync(cancellationToken);
+            return (opening, image);
+        }
+        finally
+        {
+            if (opening.Value.IsCompleted && image is null)
+            {
+                _open.TryRemove(KeyValuePair.Create(node.Number, opening));
+            }
         }
     }
 
@@ -275,17 +317,22 @@ internal sealed class OpenImages : IAsyncDisposable
             _ = Session?.InvalidateNode(node.Number, offset: -1);
         }
 
-        return new OpenImage(node, source, file is null ? null : Register(file));
+        return new OpenImage(node, source, BackingOf(node, file), _succession.Generation);
     }
 
-    private BackingFile? Register(SafeFileHandle file)
+    private BackingFile? BackingOf(ImageNode node, SafeFileHandle? file) =>
+        node.IsInherited ? _inherited.GetValueOrDefault(node.Number)
+        : file is null ? null
+        : Register(node, file);
+
+    private BackingFile? Register(ImageNode node, SafeFileHandle file)
     {
         if (!_mayPassThrough || Session is not { } session)
         {
             return null;
         }
 
-        Errno error = session.TryRegisterBacking(file, out BackingFile? backing);
+        Errno error = session.TryRegisterBacking(file, node.Number, out BackingFile? backing);
         if (error != Errno.None && _reported.TryAdd(error, true))
         {
             ViewLog.NoPassthrough(_logger, error, error switch

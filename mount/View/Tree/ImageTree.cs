@@ -24,6 +24,7 @@ internal sealed class ImageTree
 
     private readonly Lock _writer = new();
     private readonly ConcurrentDictionary<ulong, Node> _nodes = new();
+    private readonly ConcurrentDictionary<ulong, ImageNode> _inherited = new();
     private readonly Dictionary<string, Placement> _images = [];
     private readonly Dictionary<string, LinkDirectory> _projects = [];
     private readonly Dictionary<string, LinkDirectory> _tags = [];
@@ -35,11 +36,13 @@ internal sealed class ImageTree
     private readonly DirectoryNode _metadata;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly Succession _succession;
     private long _totalBytes;
     private int _imageCount;
 
-    internal ImageTree(TimeProvider time, ILogger logger)
+    internal ImageTree(TimeProvider time, ILogger logger, Succession? succession = null)
     {
+        _succession = succession ?? Succession.None;
         _time = time;
         _logger = logger;
         Root = new DirectoryNode(RootNumber, "", parent: null, time.GetUtcNow());
@@ -73,7 +76,10 @@ internal sealed class ImageTree
         }
     }
 
-    internal bool TryGet(ulong number, [NotNullWhen(true)] out Node? node) => _nodes.TryGetValue(number, out node);
+    internal bool TryGet(ulong number, [NotNullWhen(true)] out Node? node) => _nodes.TryGetValue(number, out node) || (_succession.MayBeInherited(number) && TryInherit(number, out node));
+
+    /// <summary>The kernel does not know a number any more that an earlier server gave out.</summary>
+    internal void Forget(ulong number) => _inherited.TryRemove(number, out _);
 
     /// <summary>Makes the tree what an update says.</summary>
     internal TreeChange Apply(CatalogueUpdate update)
@@ -108,6 +114,25 @@ internal sealed class ImageTree
             Volatile.Write(ref _imageCount, _images.Count);
             return work.Change;
         }
+    }
+
+    private bool TryInherit(ulong number, [NotNullWhen(true)] out Node? node)
+    {
+        node = null;
+        if (!_nodes.TryGetValue(NodeNumber.WithGeneration(number, _succession.Generation), out Node? own) || own is not ImageNode image)
+        {
+            return false;
+        }
+
+        ImageNode inherited = _inherited.GetOrAdd(number, static (key, origin) => new ImageNode(key, origin), image);
+        if (inherited.Own != image)
+        {
+            // The image went and came again, with the same bytes.
+            _inherited[number] = inherited = new ImageNode(number, image);
+        }
+
+        node = inherited;
+        return true;
     }
 
     private static (string Project, string[] Tags) DirectoriesOf(MountedImage image) =>
@@ -383,7 +408,7 @@ internal sealed class ImageTree
 
     private ImageNode MakeImage(MountedImage image, string content, ImageForm form, long size)
     {
-        ulong number = NodeNumber.Of(NodeNumber.ImageNode, content, _nodes.ContainsKey);
+        ulong number = NodeNumber.OfImage(content, _succession.Generation, _nodes.ContainsKey);
         ulong inode = NodeNumber.Of(NodeNumber.ImageInode, content, static _ => false);
         ImageNode node = new(number, inode, content, form, size, image);
         _nodes[number] = node;

@@ -37,9 +37,20 @@ internal enum ImageForm
 /// <summary>The bytes of an image.</summary>
 internal sealed class ImageNode(ulong number, ulong inode, string content, ImageForm form, long size, MountedImage image) : Node(number, inode)
 {
+    private readonly ImageNode? _own;
     private MountedImage _image = image;
     private long _allocatedBytes = -1;
     private volatile bool _gone;
+
+    /// <summary>The same bytes under the number that an earlier server of the mount gave them.</summary>
+    internal ImageNode(ulong number, ImageNode own)
+        : this(number, own.Inode, own.Content, own.Form, own.Size, own.Image) => _own = own;
+
+    /// <summary>The node under its number of today, when this is one of an earlier server.</summary>
+    internal ImageNode? Own => _own;
+
+    /// <summary>Whether the kernel has it from an earlier server, so that nobody knows how often it is open.</summary>
+    internal bool IsInherited => _own is not null;
 
     /// <summary>What makes its bytes what they are. Another content under the same id is another node.</summary>
     internal string Content { get; } = content;
@@ -55,7 +66,7 @@ internal sealed class ImageNode(ulong number, ulong inode, string content, Image
     /// <summary>The image as it is now.</summary>
     internal MountedImage Image
     {
-        get => Volatile.Read(ref _image);
+        get => _own?.Image ?? Volatile.Read(ref _image);
         set => Volatile.Write(ref _image, value);
     }
 
@@ -69,7 +80,7 @@ internal sealed class ImageNode(ulong number, ulong inode, string content, Image
     /// <summary>Whether the image has left the catalogue; open files go on.</summary>
     internal bool IsGone
     {
-        get => _gone;
+        get => _own?.IsGone ?? _gone;
         set => _gone = value;
     }
 

@@ -20,7 +20,7 @@ internal static class UnprivilegedServer
         Console.WriteLine(Client.Execute("cat", Path.Combine(directory, "disk")).Output);
         using (SafeFileHandle file = File.OpenHandle(backing))
         {
-            Console.WriteLine("backing " + server.Session.TryRegisterBacking(file, out _));
+            Console.WriteLine("backing " + server.Session.TryRegisterBacking(file, 0, out _));
         }
 
         bool stopped = await server.StopAsync(TimeSpan.FromSeconds(10));

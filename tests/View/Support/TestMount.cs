@@ -16,13 +16,15 @@ internal sealed class TestMount : IAsyncDisposable, ILoggerFactory, ILogger
 
     internal ImageMount Mount => _mount!;
 
+    internal FakeImageSource Source { get; private init; } = null!;
+
     /// <summary>Everything that was logged, with the exceptions' messages.</summary>
     internal ConcurrentQueue<string> Log { get; } = [];
 
     internal static async Task<TestMount> StartAsync(FakeImageSource source, Func<ImageMountOptions, ImageMountOptions>? configure = null)
     {
         RequireFuse();
-        TestMount test = new();
+        TestMount test = new() { Source = source };
         ImageMountOptions options = new() { Directory = test.Directory, Linger = TimeSpan.FromMilliseconds(100), CatalogueTimeout = TimeSpan.FromSeconds(10) };
         try
         {

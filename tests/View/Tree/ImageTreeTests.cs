@@ -218,7 +218,7 @@ public sealed class ImageTreeTests
         _tree.Apply(Snapshot(Image(A, "x")));
 
         Assert.True(ById().TryFind(Encoding.UTF8.GetBytes(A), out DirectoryEntry? file));
-        Assert.Equal((4045010719940922436ul, 3907118739865595480ul, 2111644741056423852ul), (file.Node.Number, file.Node.Inode, file.Cookie));
+        Assert.Equal((4045010719940923392ul, 3907118739865595480ul, 2111644741056423852ul), (file.Node.Number, file.Node.Inode, file.Cookie));
         Assert.NotEqual(file.Node.Number, file.Node.Inode);
     }
 

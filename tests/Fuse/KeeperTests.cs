@@ -1,0 +1,292 @@
+using System.Globalization;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Win32.SafeHandles;
+
+namespace GlanceGateway.Fuse.Tests;
+
+/// <summary>A keeper, and servers that come and go behind one mount.</summary>
+public sealed class KeeperTests
+{
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_a_server_leaves_unanswered_the_next_one_answers(bool killed)
+    {
+        using KeeperHome home = new();
+        using Keeper keeper = home.Keep();
+        RequireResend();
+        KeeperHome.Child first = home.Serve("hold").Says("serving 1 ");
+        Client.Running reader = Client.Begin(() => Assert.Equal(home.Content, File.ReadAllBytes(home.At(KeeperChild.Copied))));
+        first.Says("holding a read");
+        Assert.Equal(first.Id, Assert.Single(keeper.Mounts).Process);
+
+        if (killed)
+        {
+            first.Kill();
+        }
+        else
+        {
+            Assert.Equal(0, first.Stop());
+        }
+
+        Client.Eventually(() => keeper.Mounts[0].Process == 0, "the keeper notices");
+        Assert.False(reader.Ended);
+        home.Serve().Says("serving 2 ");
+
+        reader.Join();
+        Assert.Equal(home.Content, Client.Run(() => File.ReadAllBytes(home.At(KeeperChild.Copied))));
+    }
+
+    [Fact]
+    public void A_server_without_privilege_has_passthrough_and_its_successor_names_the_same_registration()
+    {
+        using KeeperHome home = new();
+        using Keeper keeper = home.Keep(grace: null, KeeperHome.Nobody);
+        RequireResend();
+        Own(home.Mount);
+        KeeperHome.Child first = home.Serve(user: KeeperHome.Nobody);
+        string[] said = first.Line().Split(' ');
+        Assert.Equal(["serving", "1", "privileged", "False", "passthrough", "None"], said[..6]);
+        int open = Client.Run(() => Posix.OpenOrThrow(home.At(KeeperChild.Passed)));
+        Assert.Equal(home.Content[1000..9000], Client.Run(() => Posix.ReadAt(open, 1000, 8000)));
+
+        first.Kill();
+
+        // The kernel reads on by itself.
+        Assert.Equal(home.Content[100_000..300_000], Client.Run(() => Posix.ReadAt(open, 100_000, 200_000)));
+        string[] next = home.Serve(user: KeeperHome.Nobody).Line().Split(' ');
+        Assert.Equal(("2", said[6]), (next[1], next[6]));
+        Assert.Equal(home.Content, Client.Run(() => File.ReadAllBytes(home.At(KeeperChild.Passed))));
+        Assert.Equal(home.Content[..5000], Client.Run(() => Posix.ReadAt(open, 0, 5000)));
+        Client.Run(() => Posix.Close(open));
+        Assert.Equal(1, Assert.Single(keeper.Mounts).Registrations);
+    }
+
+    [Fact]
+    public void A_mount_has_one_server_at_a_time()
+    {
+        using KeeperHome home = new();
+        using Keeper keeper = home.Keep();
+        KeeperHome.Child first = home.Serve().Says("serving 1 ");
+
+        Assert.StartsWith($"EBUSY: {home.Mount} is served by the process {first.Id}", home.Serve().Line(), StringComparison.Ordinal);
+
+        Assert.Equal(home.Content, Client.Run(() => File.ReadAllBytes(home.At(KeeperChild.Copied))));
+    }
+
+    [Fact]
+    public void Users_that_were_not_named_get_nothing_and_those_that_were_mount_on_their_own_directories_only()
+    {
+        using KeeperHome home = new();
+        using (home.Keep())
+        {
+            Assert.StartsWith("ENOTCONN: The keeper closed the connection", home.Serve(user: KeeperHome.Nobody).Line(), StringComparison.Ordinal);
+        }
+
+        using (home.Keep(grace: null, KeeperHome.Nobody))
+        {
+            Assert.StartsWith("EACCES: The mount point", home.Serve(user: KeeperHome.Nobody).Line(), StringComparison.Ordinal);
+            Assert.Null(MountTable.Find(home.Mount));
+
+            // What was mounted for root is not another's to unmount or to take over.
+            KeeperHome.Child first = home.Serve().Says("serving 1 ");
+            first.Kill();
+            Assert.StartsWith("EACCES", home.Serve(user: KeeperHome.Nobody).Line(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void An_unmount_through_the_keeper_ends_the_server_and_the_next_one_begins_anew()
+    {
+        using KeeperHome home = new();
+        using Keeper keeper = home.Keep();
+        KeeperHome.Child server = home.Serve().Says("serving 1 ");
+
+        Assert.Equal(UnmountOutcome.Unmounted, KeptMount.Unmount(home.Socket, home.Mount));
+
+        Assert.Equal(0, server.Says("unmounted").Ended());
+        Assert.Null(MountTable.Find(home.Mount));
+        Client.Eventually(() => keeper.Mounts.Count == 0, "the keeper lets go");
+        Assert.Equal(Errno.ENOENT, Assert.Throws<FuseMountException>(() => KeptMount.Unmount(home.Socket, home.Mount)).Error);
+        home.Serve().Says("serving 1 ");
+        Assert.Equal(home.Content, Client.Run(() => File.ReadAllBytes(home.At(KeeperChild.Copied))));
+    }
+
+    [Fact]
+    public void Readers_wait_no_longer_than_the_grace_time_and_get_an_error()
+    {
+        using KeeperHome home = new();
+        using Keeper keeper = home.Keep(grace: TimeSpan.FromMilliseconds(500));
+        KeeperHome.Child server = home.Serve("hold").Says("serving 1 ");
+        Client.Running reader = Client.Begin(() => Assert.ThrowsAny<IOException>(() => File.ReadAllBytes(home.At(KeeperChild.Copied))));
+        server.Says("holding a read");
+
+        server.Kill();
+
+        reader.Join();
+        Client.Eventually(() => keeper.Mounts.Count == 0 && MountTable.Find(home.Mount) is null, "the mount goes");
+    }
+
+    [Fact]
+    public void A_mount_that_nobody_can_find_any_more_does_not_wait_for_a_server()
+    {
+        using KeeperHome home = new();
+        using Keeper keeper = home.Keep();
+        KeeperHome.Child server = home.Serve("hold").Says("serving 1 ");
+        Client.Running reader = Client.Begin(() => Assert.ThrowsAny<IOException>(() => File.ReadAllBytes(home.At(KeeperChild.Copied))));
+        server.Says("holding a read");
+        Assert.Equal(0, Libc.Unmount(home.Mount, Libc.UnmountDetach));
+
+        server.Kill();
+
+        reader.Join();
+        Client.Eventually(() => keeper.Mounts.Count == 0, "the keeper lets go");
+    }
+
+    [Fact]
+    public void Without_a_descriptor_store_a_keeper_unmounts_at_its_end_what_nobody_serves_and_nothing_else()
+    {
+        using KeeperHome home = new();
+        using (home.Keep())
+        {
+            home.Serve().Says("serving 1 ");
+        }
+
+        Assert.Equal(home.Content, Client.Run(() => File.ReadAllBytes(home.At(KeeperChild.Copied))));
+        Assert.Equal(0, Libc.Unmount(home.Mount, Libc.UnmountDetach));
+        using (home.Keep())
+        {
+            home.Serve().Says("serving 1 ").Kill();
+        }
+
+        Assert.Null(MountTable.Find(home.Mount));
+    }
+
+    [Fact]
+    public void Nonsense_ends_its_connection_and_nothing_else()
+    {
+        using KeeperHome home = new();
+        using Keeper keeper = home.Keep();
+        home.Serve().Says("serving 1 ");
+        Random random = new(4711);
+        byte[][] good =
+        [
+            KeeperWriter.Question(KeeperOperation.Attach).U8(0).U32(0).Text(home.Mount).ToMessage(),
+            KeeperWriter.Question(KeeperOperation.Register).U64(7).ToMessage(),
+            KeeperWriter.Question(KeeperOperation.Unmount).U8(0).Text("relative").ToMessage(),
+            KeeperWriter.Question(KeeperOperation.List).ToMessage(),
+        ];
+        using SafeFileHandle file = File.OpenHandle(home.Backing);
+        byte[] answer = new byte[KeeperProtocol.AnswerBytes];
+        for (int i = 0; i < 400; i++)
+        {
+            byte[] packet = [.. good[random.Next(good.Length)]];
+            int flips = random.Next(4);
+            for (int flip = 0; flip < flips; flip++)
+            {
+                packet[random.Next(packet.Length)] = (byte)random.Next(256);
+            }
+
+            packet = random.Next(3) switch
+            {
+                0 => [.. packet, .. new byte[random.Next(1, 10_000)]],
+                1 => packet[..random.Next(1, packet.Length)],
+                _ => packet,
+            };
+            using Socket socket = KeeperSocket.New();
+            socket.Connect(new UnixDomainSocketEndPoint(home.Socket));
+            socket.ReceiveTimeout = 10_000;
+            _ = (i % 3) switch
+            {
+                0 => UnixMessages.Send(socket, packet),
+                1 => UnixMessages.Send(socket, packet, file),
+                _ => UnixMessages.Send(socket, packet, file, file, file),
+            };
+            _ = UnixMessages.Receive(socket, answer, out SafeFileHandle[] attached);
+            Assert.Empty(attached);
+        }
+
+        Assert.Equal(home.Mount, Assert.Single(KeptMount.List(home.Socket)).MountPoint);
+        Assert.Equal(home.Content, Client.Run(() => File.ReadAllBytes(home.At(KeeperChild.Copied))));
+        int own = Directory.GetFiles("/proc/self/fd").Length;
+        Assert.True(own < 200, $"{own} descriptors are open");
+    }
+
+    [Fact]
+    public void What_the_asker_could_not_read_is_not_registered_for_him()
+    {
+        using KeeperHome home = new();
+        using Keeper keeper = home.Keep();
+        using KeptMount mount = KeptMount.Attach(home.Socket, home.Mount, allowOther: false, TimeSpan.Zero, NullLogger.Instance);
+        Assert.SkipUnless(mount.Negotiation.Passthrough, "this kernel has no FUSE passthrough (Linux 6.9)");
+        using SafeFileHandle path = new(Posix.OpenOrThrow(home.Backing, Libc.PathCloseOnExec), ownsHandle: true);
+        using SafeFileHandle writable = new(Posix.OpenOrThrow(home.Backing, Posix.WriteOnly), ownsHandle: true);
+        using SafeFileHandle directory = new(Posix.OpenOrThrow("/tmp"), ownsHandle: true);
+        using SafeFileHandle good = File.OpenHandle(home.Backing);
+
+        Assert.Equal(Errno.EACCES, mount.Open(path, 2, out _));
+        Assert.Equal(Errno.EACCES, mount.Open(writable, 2, out _));
+        Assert.Equal(Errno.EINVAL, mount.Open(directory, 2, out _));
+        Assert.Equal(Errno.None, mount.Open(good, 2, out int id));
+        Assert.Equal(1, Assert.Single(keeper.Mounts).Registrations);
+        mount.Close(id);
+        Assert.Equal(0, Assert.Single(keeper.Mounts).Registrations);
+    }
+
+    [Fact]
+    public void A_directory_in_which_others_write_is_no_place_for_a_keeper()
+    {
+        using KeeperHome home = new();
+        string directory = home.InRoot("open");
+        Directory.CreateDirectory(directory);
+        File.SetUnixFileMode(directory, (UnixFileMode)Convert.ToInt32("777", 8));
+
+        IOException refused = Assert.Throws<IOException>(() => Keeper.Start(new KeeperOptions { Socket = Path.Combine(directory, "s") }, NullLogger.Instance));
+
+        Assert.Contains("must not be writable", refused.Message, StringComparison.Ordinal);
+        File.WriteAllText(home.InRoot("file"), "");
+        Assert.Throws<IOException>(() => Keeper.Start(new KeeperOptions { Socket = home.InRoot("file") }, NullLogger.Instance));
+    }
+
+    [Fact]
+    public void A_keeper_that_was_killed_gets_its_mounts_back_from_the_descriptor_store_and_its_servers_return()
+    {
+        using KeeperHome home = new();
+        using FakeServiceManager manager = new(home.InRoot("notify"));
+        KeeperHome.Child keeper = home.Start([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket], manager.Environment);
+        keeper.Says("keeping 0");
+        manager.Await("READY=1");
+        RequireResend();
+        KeeperHome.Child server = home.Serve().Says("serving 1 ");
+        manager.Await("FDSTORE=1");
+        Assert.Equal(2, manager.Stored.Count);
+
+        keeper.Kill();
+        Assert.Equal(home.Content, Client.Run(() => File.ReadAllBytes(home.At(KeeperChild.Copied))));
+        KeeperHome.Child next = home.Start(manager.Command([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]), manager.Environment);
+        next.Says("keeping 1");
+
+        Client.Eventually(() => KeptMount.List(home.Socket)[0].Process == server.Id, "the server comes back");
+        server.Kill();
+        home.Serve().Says("serving 2 ");
+        Assert.Equal(home.Content, Client.Run(() => File.ReadAllBytes(home.At(KeeperChild.Passed))));
+
+        // An end in good order leaves everything in the store as well, and an unmount takes it out.
+        Assert.Equal(0, next.Stop());
+        KeeperHome.Child third = home.Start(manager.Command([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]), manager.Environment);
+        third.Says("keeping 1");
+        Assert.Equal(2u, Assert.Single(KeptMount.List(home.Socket)).Generation);
+        Assert.Equal(UnmountOutcome.Unmounted, KeptMount.Unmount(home.Socket, home.Mount));
+        manager.Await("FDSTOREREMOVE=1");
+    }
+
+    private static void RequireResend()
+    {
+        Version version = Environment.OSVersion.Version;
+        Assert.SkipUnless(version >= new Version(6, 9), "this kernel cannot resend (Linux 6.9)");
+    }
+
+    private static void Own(string directory) => Assert.Equal(
+        0, Client.Execute("chown", KeeperHome.Nobody.ToString(CultureInfo.InvariantCulture) + ":" + KeeperHome.Nobody.ToString(CultureInfo.InvariantCulture), directory).ExitCode);
+}
