@@ -99,7 +99,10 @@ public sealed record PluginsConfiguration
     public IReadOnlyList<string>? Allow { get; init; }
 
     /// <summary><c>plugins.drain_timeout</c>: how long transfers may run on in a driver that was replaced.</summary>
-    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromHours(1);
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary><c>plugins.unload</c>: whether the code of plugins that can be unloaded is, after their last use.</summary>
+    public bool Unload { get; init; } = true;
 }
 
 /// <summary>How callers are known.</summary>
