@@ -19,6 +19,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
         {
             File = file,
             DataDirectory = data,
+            Node = section.Text("node", "a name, such as node-a"),
             Listen = section.Read("listen", ValueFormats.EndpointForm, scalar => ValueFormats.TryParseEndpoint(scalar.Value, out var endpoint) ? endpoint : null)
                 ?? new IPEndPoint(IPAddress.Loopback, 9292),
             PluginDirectories = directories ?? [Path.Join(environment.ProgramDirectory, "plugins")],

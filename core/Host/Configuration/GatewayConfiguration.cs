@@ -16,6 +16,9 @@ public sealed record GatewayConfiguration
     /// <summary><c>data</c>: the directory of everything that this gateway keeps on local disk.</summary>
     public required string DataDirectory { get; init; }
 
+    /// <summary><c>node</c>: what operators call this gateway among several; null for the machine's name.</summary>
+    public string? Node { get; init; }
+
     /// <summary><c>plugins</c>, or <c>plugins.directories</c>: directories whose sub-directories are plugins, in the order of search.</summary>
     public required IReadOnlyList<string> PluginDirectories { get; init; }
 
