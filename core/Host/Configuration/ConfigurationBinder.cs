@@ -191,6 +191,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Keeper = section.Directory("keeper"),
             Group = section.Text("group", "the name or number of a group"),
             WorldReadable = section.Flag("world_readable") ?? false,
+            Passthrough = section.Flag("passthrough") ?? true,
         };
         section.Finish();
         return mount;

@@ -224,6 +224,9 @@ public sealed record MountConfiguration
 
     /// <summary><c>mount.world_readable</c>: whether every local user may read every image in the mount.</summary>
     public bool WorldReadable { get; init; }
+
+    /// <summary><c>mount.passthrough</c>: whether the kernel may read local files by itself, unseen by the gateway.</summary>
+    public bool Passthrough { get; init; } = true;
 }
 
 /// <summary>As whom a mount looks.</summary>
