@@ -119,6 +119,10 @@ public sealed class ImageRegistry : IAsyncDisposable
     public Task<StagedData?> FindStagedAsync(string imageId, CancellationToken cancellationToken) =>
         _engine.ReadAsync((connection, token) => TaskReads.StagedAsync(connection, imageId, token), cancellationToken);
 
+    /// <summary>What every gateway finds behind the names of stores, by store and node.</summary>
+    public Task<IReadOnlyList<StorePlace>> ListPlacesAsync(CancellationToken cancellationToken) =>
+        _engine.ReadAsync(PlaceReads.ListAsync, cancellationToken);
+
     /// <summary>What a project uses, with what work under live leases has reserved: bytes or a number.</summary>
     public Task<long> SumUsageAsync(string project, UsageKind kind, CancellationToken cancellationToken) => _engine.ReadAsync(
         async (connection, token) => await UsageReads.SumAsync(connection, project, kind, await _engine.NowAsync(connection, token), token), cancellationToken);

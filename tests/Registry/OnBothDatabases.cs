@@ -46,3 +46,7 @@ public sealed class UsageOnSqlite() : UsageTests(new SqliteHome())
 }
 
 public sealed class UsageOnPostgres() : UsageTests(new PostgresHome());
+
+public sealed class PlacesOnSqlite() : PlaceTests(new SqliteHome());
+
+public sealed class PlacesOnPostgres() : PlaceTests(new PostgresHome());

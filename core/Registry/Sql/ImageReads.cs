@@ -35,13 +35,13 @@ internal static class ImageReads
                 $"SELECT image_id AS ImageId, tag AS Tag, position AS Position FROM image_tags WHERE {ofPage} ORDER BY position",
                 ids, cancellationToken)).ToLookup(row => row.ImageId);
             var locations = (await connection.RowsAsync<LocationRow>(
-                $"SELECT image_id AS ImageId, id AS Id, store AS Store, url AS Url, metadata AS Metadata FROM image_locations WHERE {ofPage} ORDER BY id",
+                $"SELECT image_id AS ImageId, id AS Id, store AS Store, url AS Url, metadata AS Metadata, place AS Place FROM image_locations WHERE {ofPage} ORDER BY id",
                 ids, cancellationToken)).ToLookup(row => row.ImageId);
             images.AddRange(chunk.Select(row => row.ToImage() with
             {
                 Properties = [.. properties[row.Id].Select(property => KeyValuePair.Create(property.Name, property.Value))],
                 Tags = [.. tags[row.Id].Select(tag => tag.Tag)],
-                Locations = [.. locations[row.Id].Select(at => new ImageLocation(at.Id, at.Store, at.Url, LocationMetadata.Read(at.Metadata)))],
+                Locations = [.. locations[row.Id].Select(at => new ImageLocation(at.Id, at.Store, at.Url, LocationMetadata.Read(at.Metadata), at.Place))],
             }));
         }
 
