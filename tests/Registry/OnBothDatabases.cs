@@ -30,6 +30,10 @@ public sealed class ListVisibilityOnSqlite(SharedSqliteHome home) : ListVisibili
 
 public sealed class ListVisibilityOnPostgres(SharedPostgresHome home) : ListVisibilityTests(home), IClassFixture<SharedPostgresHome>;
 
+public sealed class ListTimeoutsOnSqlite() : ListTimeoutTests(new SqliteHome());
+
+public sealed class ListTimeoutsOnPostgres() : ListTimeoutTests(new PostgresHome());
+
 public sealed class TasksOnSqlite() : TaskTests(new SqliteHome());
 
 public sealed class TasksOnPostgres() : TaskTests(new PostgresHome());

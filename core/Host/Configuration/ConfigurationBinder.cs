@@ -102,6 +102,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Provider = section.Choice("provider", ("sqlite", DatabaseProvider.Sqlite), ("postgresql", DatabaseProvider.Postgresql)) ?? DatabaseProvider.Sqlite,
             Connection = section.Text("connection", "a connection string, such as 'Host=db.example.org;Database=glance;Username=glance'"),
             PasswordFile = section.Directory("password_file"),
+            ListTimeout = section.Duration("list_timeout", TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)) ?? TimeSpan.FromSeconds(10),
         };
         section.Finish();
         return database;

@@ -203,6 +203,9 @@ public sealed record DatabaseConfiguration
     /// <summary><c>database.password_file</c>: a file that holds the password; null for none.</summary>
     public string? PasswordFile { get; init; }
 
+    /// <summary><c>database.list_timeout</c>: how long the database may take over one page of images.</summary>
+    public TimeSpan ListTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Leaves the connection string out: it may hold a password.</summary>
     public override string ToString() => Provider.ToString();
 }
