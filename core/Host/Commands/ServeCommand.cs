@@ -58,6 +58,7 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             LocationQuota = configuration.Locations.ImageLocationQuota,
             SecureHash = configuration.Locations.DoSecureHash,
             DescribedProperties = describedProperties,
+            Node = configuration.Database.Provider == DatabaseProvider.Postgresql ? configuration.Node ?? Environment.MachineName : null,
         };
         var policy = new PolicyRules(policyFile?.Rules ?? PolicySet.Default);
         await using var caches = GatewayCaches.Open(configuration, data.Scratch, time, loggers.CreateLogger("GlanceGateway.Blocks"));

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using GlanceGateway.Api;
 using GlanceGateway.Images;
@@ -279,10 +280,23 @@ internal static class ConfigurationChecks
         // Which paths other drivers use only they can say; the running stores are asked for theirs in ConfiguredStores.
         foreach (var option in configuration.Stores.Where(store => store.Driver == "filesystem").SelectMany(store => store.Options))
         {
-            if (option.Name == "directory" && Path.IsPathRooted(option.Value))
+            var paths = option.Name switch
             {
-                yield return new(option.Key, option.Value);
+                "directory" => [option.Value],
+                "directories" => option.Value.Split([',', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(WithoutPriority),
+                _ => [],
+            };
+            foreach (var path in paths.Where(Path.IsPathRooted))
+            {
+                yield return new(option.Key, path);
             }
         }
+    }
+
+    // PATH or PATH:PRIORITY, as the driver reads it.
+    private static string WithoutPriority(string entry)
+    {
+        var colon = entry.LastIndexOf(':');
+        return colon >= 0 && int.TryParse(entry.AsSpan(colon + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _) ? entry[..colon] : entry;
     }
 }

@@ -35,6 +35,19 @@ internal sealed class ImportWork(
     public async Task<bool> IsWantedAsync(RegistryTransaction tx, TaskRecord task, CancellationToken cancellationToken) =>
         await tx.FindImageAsync(task.ImageId, cancellationToken) is { } image && ImportMarks.TaskOf(image) == task.Id;
 
+    public async Task<IReadOnlyList<string>> NodesWithAsync(TaskRecord task, CancellationToken cancellationToken)
+    {
+        if (await registry.FindStagedAsync(task.ImageId, cancellationToken) is not { } staged
+            || await area.NodesWithAsync(staged, cancellationToken) is not { Count: > 0 } nodes)
+        {
+            return [];
+        }
+
+        // What a method fetches it can fetch again, unless that takes the token of the user, which only the first gateway had.
+        using var input = JsonDocument.Parse(task.Input);
+        return methods.GetValueOrDefault(ImportRequest.FromTaskInput(input.RootElement).Request.Name) is IImportFetch and not RegionImport ? [] : nodes;
+    }
+
     public async Task RunAsync(TaskRecord task, Lease lease, Caller? asker, CancellationToken cancellationToken)
     {
         using var input = JsonDocument.Parse(task.Input);
@@ -120,7 +133,7 @@ internal sealed class ImportWork(
         }
 
         var staged = await registry.FindStagedAsync(image.Id, cancellationToken);
-        if (staged is null && method is IImportFetch fetch)
+        if (method is IImportFetch fetch && (staged is null || await area.NodesWithAsync(staged, cancellationToken) is { Count: > 0 }))
         {
             (image, staged) = await FetchAsync(fetch, image, job, cancellationToken);
         }
@@ -170,6 +183,9 @@ internal sealed class ImportWork(
                 async (tx, ct) =>
                 {
                     var now = await WantedAsync(tx, job, ct);
+
+                    // What another gateway fetched before it died, into a staging area of its own, is for it to remove.
+                    await StagingArea.ForgetAsync(tx, image.Id, ct);
                     await StagingArea.RecordAsync(tx, staged, ct);
                     if (fetched.Facts is { } facts)
                     {
@@ -292,7 +308,7 @@ internal sealed class ImportWork(
 
     private static async Task AddAsync(RegistryTransaction tx, Image image, CommittedCopy copy, CancellationToken cancellationToken)
     {
-        await tx.AddLocationAsync(image.Id, new ImageLocation(0, copy.Intent.Store, copy.Object.Location, copy.Object.Metadata), cancellationToken);
+        await tx.AddLocationAsync(image.Id, new ImageLocation(0, copy.Intent.Store, copy.Object.Location, copy.Object.Metadata, copy.Intent.Place), cancellationToken);
         await tx.RegisterIntentAsync(copy.Intent.AttemptId, cancellationToken);
     }
 

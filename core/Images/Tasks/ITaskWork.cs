@@ -11,6 +11,9 @@ internal interface ITaskWork
     /// <summary>Whether the task is still wanted, asked at each renewal of the lease in its transaction: false ends it.</summary>
     Task<bool> IsWantedAsync(RegistryTransaction tx, TaskRecord task, CancellationToken cancellationToken);
 
+    /// <summary>The nodes that alone see what the task needs; empty when this gateway can work on it.</summary>
+    Task<IReadOnlyList<string>> NodesWithAsync(TaskRecord task, CancellationToken cancellationToken);
+
     /// <summary>
     /// Does the work from its start to its recorded end, and gives the lease back with it. It may have been begun before, by a process that
     /// died: the store attempts of that one are undone already.

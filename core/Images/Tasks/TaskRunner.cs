@@ -33,6 +33,7 @@ public sealed class TaskRunner : IAsyncDisposable
     private readonly SemaphoreSlim slots;
     private readonly ConcurrentDictionary<string, RunningTask> running = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource stopping = new();
+    private HashSet<string> elsewhere = [];
     private Task sweeping = Task.CompletedTask;
 
     internal TaskRunner(
@@ -106,15 +107,34 @@ public sealed class TaskRunner : IAsyncDisposable
     /// <summary>One round over the tasks on which nobody works; also removes the records of old ones.</summary>
     internal async Task SweepAsync(bool ownToo, CancellationToken cancellationToken)
     {
+        var waiting = new HashSet<string>(StringComparer.Ordinal);
         foreach (var found in await registry.ListDeadTasksAsync(ownToo, cancellationToken))
         {
-            if (works.ContainsKey(found.Type) && await registry.WriteAsync((tx, ct) => TakeUpAsync(tx, found, ownToo, ct), cancellationToken) is var (task, lease))
+            if (!works.TryGetValue(found.Type, out var work))
+            {
+                continue;
+            }
+
+            if (await work.NodesWithAsync(found, cancellationToken) is { Count: > 0 } nodes)
+            {
+                // Taken up here it would fail, and what is staged would be given up.
+                waiting.Add(found.Id);
+                if (!elsewhere.Contains(found.Id))
+                {
+                    ImageLog.TaskElsewhere(log, found.Id, found.ImageId, StorePlaces.InWords(nodes));
+                }
+
+                continue;
+            }
+
+            if (await registry.WriteAsync((tx, ct) => TakeUpAsync(tx, found, ownToo, ct), cancellationToken) is var (task, lease))
             {
                 ImageLog.TaskTakenUp(log, task.Type, task.Id, task.ImageId);
                 Start(task, lease, asker: null);
             }
         }
 
+        elsewhere = waiting;
         await registry.WriteAsync((tx, ct) => tx.RemoveExpiredTasksAsync(ct), cancellationToken);
     }
 

@@ -14,7 +14,7 @@ public sealed class BadConfigurationTests : IDisposable
     [InlineData("lisen: 127.0.0.1:9292", 1, "lisen", "did you mean 'listen'?")]
     [InlineData("data: /d\nidentity:\n  mod: none", 3, "identity.mod", "did you mean 'identity.mode'?")]
     [InlineData("limits: { stall-timeout: 3s }", 1, "limits.stall-timeout", "did you mean 'limits.stall_timeout'?")]
-    [InlineData("colour: blue", 1, "colour", "known here: data, plugins, listen")]
+    [InlineData("colour: blue", 1, "colour", "known here: data, plugins, node, listen")]
     [InlineData("mount: { directory: /m, as: { project: p, rolls: [reader] } }", 1, "mount.as.rolls", "did you mean 'mount.as.roles'?")]
     // Values of the wrong form.
     [InlineData("listen: 9292", 1, "listen", "'9292' does not fit; expected ADDRESS:PORT")]
