@@ -54,8 +54,9 @@ public sealed class ImageServices : IAsyncDisposable
         Staging = new ImageStaging(registry, access, Quotas, area, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
 
         web = new WebImport(import.Outbound, options.StallTimeout, time, loggers.CreateLogger<ImageImports>());
-        var methods = MethodsOf(import, area.IsConfigured, web);
         var importLog = loggers.CreateLogger<ImageImports>();
+        var region = import.Regions is { } regions ? new RegionImport(regions, import.CopiedProperties, options, time, importLog) : null;
+        var methods = MethodsOf(import, area.IsConfigured, web, region);
         var copies = new StoreCopy(registry, stores, places, new ContentJudge(options, importLog), verification, options, time);
         var byName = methods.ToDictionary(method => method.Name, StringComparer.Ordinal);
         conversion = new Conversion(import.Conversion, options, importLog);
@@ -156,9 +157,9 @@ public sealed class ImageServices : IAsyncDisposable
     }
 
     /// <summary>The import methods that are enabled and can work, in the order of the configuration.</summary>
-    private static List<IImportMethod> MethodsOf(ImportOptions options, bool canStage, WebImport web)
+    private static List<IImportMethod> MethodsOf(ImportOptions options, bool canStage, WebImport web, RegionImport? region)
     {
-        IImportMethod[] known = canStage ? [new StagedImport(), web, new CopyImport()] : [new CopyImport()];
-        return [.. options.Methods.Distinct(StringComparer.Ordinal).Select(name => Array.Find(known, method => method.Name == name)).OfType<IImportMethod>()];
+        IImportMethod?[] known = canStage ? [new StagedImport(), web, region, new CopyImport()] : [new CopyImport()];
+        return [.. options.Methods.Distinct(StringComparer.Ordinal).Select(name => Array.Find(known, method => method?.Name == name)).OfType<IImportMethod>()];
     }
 }

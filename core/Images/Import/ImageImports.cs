@@ -73,7 +73,7 @@ public sealed class ImageImports
         if (await registry.WriteAsync(
             (tx, ct) => BeginAsync(tx, caller, image.Id, quota, method, request, named, ImageTasks.ImportType, requestId, ct), cancellationToken) is var (task, lease))
         {
-            runner.Start(task, lease);
+            runner.Start(task, lease, caller);
         }
     }
 
@@ -97,7 +97,7 @@ public sealed class ImageImports
         var (task, lease) = await registry.WriteAsync(
             (tx, ct) => BeginAsync(tx, caller, image.Id, quota, method, request, [stores.Default.Id], ImageTasks.LegacyImportType, requestId, ct), cancellationToken)
             ?? throw new InvalidOperationException("A new image is in no store.");
-        runner.Start(task, lease);
+        runner.Start(task, lease, caller);
         return task;
     }
 
