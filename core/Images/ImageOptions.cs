@@ -49,6 +49,9 @@ public sealed record ImageOptions
     /// <summary>How long the data of a deleted image stays for readers of a mount of this process; zero for not at all.</summary>
     public TimeSpan MountDeleteGrace { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>What operators call this gateway among several on one registry; null when it is alone on its registry.</summary>
+    public string? Node { get; init; }
+
     /// <summary>How long a transfer's lease lives without renewal: the time after which another gateway cleans up behind a dead one.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(30);
 }
