@@ -48,6 +48,7 @@ public static class ConfiguredStores
                 Outbound = configuration.Outbound,
                 AllowedPlugins = configuration.Plugins.Allow,
                 DrainTimeout = configuration.Plugins.DrainTimeout,
+                UnloadPlugins = configuration.Plugins.Unload,
                 ObjectionToPath = path => ObjectionTo(configuration, path),
             },
             loggers,

@@ -7,7 +7,7 @@ namespace GlanceGateway.Stores;
 /// The plugins that are loaded, one for each driver, and the candidates that may take their place. Loading one decides nothing: a candidate is on
 /// the shelf only after its stores have started.
 /// </summary>
-internal sealed class PluginShelf(string copies, IReadOnlyCollection<string>? allowed, ILogger logger)
+internal sealed class PluginShelf(string copies, IReadOnlyCollection<string>? allowed, bool unload, ILogger logger)
 {
     private readonly Dictionary<string, LoadedPlugin> loaded = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Refused> refused = new(StringComparer.Ordinal);
@@ -92,7 +92,7 @@ internal sealed class PluginShelf(string copies, IReadOnlyCollection<string>? al
     {
         try
         {
-            var candidate = LoadedPlugin.Load(installed, copies, allowed, logger);
+            var candidate = LoadedPlugin.Load(installed, copies, allowed, unload, logger);
             if (now is null || candidate.Identity.Hash != now.Identity.Hash || candidate.Identity.Folder != now.Identity.Folder)
                 return new PluginTarget(candidate, now, null);
 

@@ -29,6 +29,15 @@ internal static partial class StoreLog
     [LoggerMessage(EventId = 8, Level = LogLevel.Information, Message = "Plugin {Driver} {Version} is no longer used (sha256 {Hash})")]
     public static partial void PluginLetGo(this ILogger logger, string driver, string version, string hash);
 
+    [LoggerMessage(EventId = 9, Level = LogLevel.Warning, Message = "Plugin {Driver} {Version} complained while it was unloaded: {Fault}")]
+    public static partial void PluginUnloadFailed(this ILogger logger, string driver, string version, string fault);
+
+    [LoggerMessage(EventId = 21, Level = LogLevel.Information, Message = "The code of plugin {Driver} {Version} is unloaded (sha256 {Hash})")]
+    public static partial void PluginUnloaded(this ILogger logger, string driver, string version, string hash);
+
+    [LoggerMessage(EventId = 22, Level = LogLevel.Warning, Message = "The code of plugin {Driver} {Version} is still in use after its last driver has ended; it goes when whatever holds it does (sha256 {Hash})")]
+    public static partial void PluginStays(this ILogger logger, string driver, string version, string hash);
+
     [LoggerMessage(EventId = 10, Level = LogLevel.Information, Message = "Plugin {Driver} was swapped while it serves: {Old} → {New}")]
     public static partial void PluginSwapped(this ILogger logger, string driver, string old, string @new);
 

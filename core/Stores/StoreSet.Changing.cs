@@ -10,8 +10,8 @@ namespace GlanceGateway.Stores;
 /// <item>start side by side every store whose plugin or options are new, while the old drivers serve on;</item>
 /// <item>if a store that serves does not start with a candidate plugin, the candidate is refused as a whole and all its stores keep the old;</item>
 /// <item>publish the new set in one assignment; old drivers pass on to the new ones what begins from now on;</item>
-/// <item>in the background: wait until what is in flight on an old driver has ended, or the drain limit has passed; dispose it; with
-/// the last driver of a plugin all but its code goes.</item>
+/// <item>in the background: wait until what is in flight on an old driver has ended, or the drain limit has passed; dispose it; the last
+/// driver of a plugin lets go of its code.</item>
 /// </list>
 /// Invariants: a store that serves never stops because of a bad plugin or bad options; no call fails because of a swap; nothing of a plugin
 /// is taken away while one of its drivers, writers or sources lives, except after the drain limit.
@@ -145,7 +145,7 @@ public sealed partial class StoreSet
         }
 
         await driver.DisposeAsync();
-        plugin.LetGo();
+        plugin.LetGoAfter(driver.Ended);
     }
 
     private Task[] Retiring()

@@ -31,7 +31,7 @@ public sealed partial class StoreSet : IAsyncDisposable
         this.logger = logger;
         this.time = time;
         starter = new StoreStarter(options, logger, time);
-        shelf = new PluginShelf(starter.Copies, options.AllowedPlugins, logger);
+        shelf = new PluginShelf(starter.Copies, options.AllowedPlugins, options.UnloadPlugins, logger);
     }
 
     /// <summary>Every configured store, failed ones too, in the order of the configuration.</summary>
@@ -120,7 +120,7 @@ public sealed partial class StoreSet : IAsyncDisposable
             if (store.Guarded is not { } driver)
                 continue;
             await driver.DisposeAsync();
-            store.Loaded!.LetGo();
+            store.Loaded!.LetGoAfter(driver.Ended);
         }
 
         await Task.WhenAll(Retiring());

@@ -21,8 +21,12 @@ public sealed record StoreSetOptions
     /// <summary>The hashes of the plugins that may be loaded (<see cref="PluginIdentity.Hash"/>); null when every trusted folder may.</summary>
     public IReadOnlyCollection<string>? AllowedPlugins { get; init; }
 
-    /// <summary>How long transfers may run on in a driver that was replaced or removed before they are cut.</summary>
-    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromHours(1);
+    /// <summary>Whether code of plugins that may be unloaded is, after its last use; otherwise all code stays until the process ends.</summary>
+    public bool UnloadPlugins { get; init; } = true;
+
+    /// <summary>How long transfers may run on in a driver that was replaced or removed before they are cut. As long as the slowest download: what it
+    /// costs to wait is the old driver's memory and connections.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromHours(24);
 
     /// <summary>Asked about the local paths of a store that comes up after the start: why it must not, or null.</summary>
     public Func<string, string?>? ObjectionToPath { get; init; }

@@ -90,6 +90,6 @@ internal sealed record StoreStart(GuardedDriver? Driver, LoadedPlugin Plugin, st
         if (Driver is null)
             return;
         await Driver.DisposeAsync();
-        Plugin.LetGo();
+        Plugin.LetGoAfter(Driver.Ended);
     }
 }

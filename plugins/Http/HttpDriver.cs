@@ -7,7 +7,7 @@ namespace GlanceGateway.Plugins.Http;
 /// Reads what lies on web servers. It writes nothing, leaves nothing behind, and deletes nothing: the objects belong to others, and an image
 /// that is deleted only forgets its URL.
 /// </summary>
-internal sealed class HttpDriver : IStorageDriver
+internal sealed class HttpDriver : IStorageDriver, IReadOnlyStore
 {
     private readonly HttpRequests _requests;
 

@@ -1,4 +1,5 @@
 using GlanceGateway.Abstractions;
+using State = System.Tuple<string, System.Collections.Generic.List<byte[]?>, long[]>;
 
 namespace GlanceGateway.Plugins.Memory;
 
@@ -6,22 +7,34 @@ namespace GlanceGateway.Plugins.Memory;
 /// The bytes of one attempt in chunks; a chunk that was never written is null, reads as zeros and costs nothing. Written by one writer, then
 /// published, then only read: that order is the caller's, so reads need no lock.
 /// </summary>
-internal sealed class Content(MemoryBudget budget, string attemptId)
+/// <param name="budget">What the chunks are taken from.</param>
+/// <param name="state">Where everything is kept: <see cref="Backend"/> says why not here.</param>
+internal sealed class Content(MemoryBudget budget, State state)
 {
     /// <summary>Bytes of a chunk, and the size in which the driver asks to be written.</summary>
     public const int ChunkSize = 256 * 1024;
 
-    private readonly List<byte[]?> chunks = [];
-    private long occupied;
+    private readonly List<byte[]?> chunks = state.Item2;
+    private readonly long[] numbers = state.Item3;
 
     /// <summary>Bytes so far, holes included.</summary>
-    public long Length { get; private set; }
+    public long Length
+    {
+        get => numbers[0];
+        private set => numbers[0] = value;
+    }
 
     /// <summary>Bytes taken from the budget.</summary>
-    public long Occupied => Interlocked.Read(ref occupied);
+    public long Occupied => Interlocked.Read(ref numbers[1]);
 
     /// <summary>What tells this content from any other that had the same name: the attempt that made it.</summary>
-    public string Validator => attemptId;
+    public string Validator => state.Item1;
+
+    /// <summary>What is handed on to another driver.</summary>
+    public State State => state;
+
+    /// <summary>Nothing yet.</summary>
+    public static State Empty(string attemptId) => new(attemptId, [], new long[2]);
 
     /// <summary>Appends a copy of the bytes: the buffer is the host's and is used again as soon as the call ends.</summary>
     /// <returns>False when the budget is used up; what was appended until then stays until the attempt is aborted.</returns>
@@ -37,7 +50,7 @@ internal sealed class Content(MemoryBudget budget, string attemptId)
             {
                 if (!budget.TryTake(ChunkSize))
                     return false;
-                Interlocked.Add(ref occupied, ChunkSize);
+                Interlocked.Add(ref numbers[1], ChunkSize);
                 chunks[index] = new byte[ChunkSize];
             }
 
@@ -90,5 +103,5 @@ internal sealed class Content(MemoryBudget budget, string attemptId)
     }
 
     /// <summary>Returns the memory to the budget once nothing names the content any more. Idempotent.</summary>
-    public void GiveBack() => budget.Give(Interlocked.Exchange(ref occupied, 0));
+    public void GiveBack() => budget.Give(Interlocked.Exchange(ref numbers[1], 0));
 }

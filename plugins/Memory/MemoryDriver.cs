@@ -1,39 +1,30 @@
-using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using GlanceGateway.Abstractions;
+using State = System.Tuple<string, System.Collections.Generic.List<byte[]?>, long[]>;
 
 namespace GlanceGateway.Plugins.Memory;
 
 /// <summary>
-/// The reference driver: the whole contract in its simplest form, to be copied. Two tables make up the "backend":
-/// <list type="bullet">
-/// <item><c>objects</c>: image id → finished object, the names that locations point to;</item>
-/// <item><c>attempts</c>: every attempt that is not settled, with the bytes that it wrote.</item>
-/// </list>
-/// An attempt enters <c>attempts</c> when it begins and leaves when it is aborted or settled. Commit only <em>adds</em> the object's name, and
+/// The reference driver: the whole contract in its simplest form, to be copied. Two tables, of objects and of attempts, make up
+/// the <see cref="Backend"/>. An attempt enters <c>attempts</c> when it begins and leaves when it is aborted or settled. Commit only <em>adds</em> the object's name, and
 /// the attempt stays: it is what lets <see cref="SettleAsync"/> tell this attempt's object from another's.
 /// </summary>
-internal sealed class MemoryDriver(string storeId, long? capacity) : IStorageDriver, IStoreCapacity
+internal sealed class MemoryDriver(string storeId, long? capacity, Backend backend) : IStorageDriver, IStoreCapacity
 {
-    private readonly ConcurrentDictionary<string, Content> objects = new();
-    private readonly ConcurrentDictionary<WriteAttempt, Content> attempts = new();
-    private readonly MemoryBudget budget = new(capacity);
-
-    // Commit and settle of one attempt may meet when another process believes this one dead: one of them comes first.
-    private readonly Lock settling = new();
+    private readonly MemoryBudget budget = new(capacity, backend.Used);
 
     public ValueTask<StoreResult<IStoreWriter>> BeginWriteAsync(WriteRequest request, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
 
         // Both checks only spare the caller a transfer; the binding ones are in the writer.
-        if (objects.ContainsKey(request.Attempt.ImageId))
+        if (backend.Objects.ContainsKey(request.Attempt.ImageId))
             return ValueTask.FromResult<StoreResult<IStoreWriter>>(StoreOutcome.Duplicate);
         if (request.DeclaredSize > budget.Free)
             return ValueTask.FromResult<StoreResult<IStoreWriter>>(StoreOutcome.Full);
 
-        var content = new Content(budget, request.Attempt.AttemptId);
-        if (!attempts.TryAdd(request.Attempt, content))
+        var content = new Content(budget, Content.Empty(request.Attempt.AttemptId));
+        if (!backend.Attempts.TryAdd(request.Attempt, content.State))
             throw new StoreException(StoreError.Unexpected, "The same attempt began twice.", request.Attempt.ImageId);
         return ValueTask.FromResult<StoreResult<IStoreWriter>>(new MemoryWriter(this, request.Attempt, content));
     }
@@ -42,7 +33,7 @@ internal sealed class MemoryDriver(string storeId, long? capacity) : IStorageDri
     {
         cancellationToken.ThrowIfCancellationRequested();
         return ValueTask.FromResult<StoreResult<IByteSource>>(
-            objects.TryGetValue(ImageIdOf(location), out var content) ? new MemorySource(content) : StoreOutcome.Absent);
+            backend.Objects.TryGetValue(ImageIdOf(location), out var state) ? new MemorySource(new Content(budget, state)) : StoreOutcome.Absent);
     }
 
     public ValueTask<StoreOutcome> DeleteAsync(string location, CancellationToken cancellationToken)
@@ -50,18 +41,18 @@ internal sealed class MemoryDriver(string storeId, long? capacity) : IStorageDri
         cancellationToken.ThrowIfCancellationRequested();
 
         // Sources that are open keep the content alive, as an open file would; the garbage collector is our unlink.
-        if (!objects.TryRemove(ImageIdOf(location), out var content))
+        if (!backend.Objects.TryRemove(ImageIdOf(location), out var state))
             return ValueTask.FromResult(StoreOutcome.Absent);
-        content.GiveBack();
+        new Content(budget, state).GiveBack();
         return ValueTask.FromResult(StoreOutcome.Ok);
     }
 
     public async IAsyncEnumerable<Residue> ListResidueAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        foreach (var (attempt, content) in attempts)
+        foreach (var (attempt, state) in backend.Attempts)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            yield return new Residue(attempt, $"memory:{storeId}/{attempt.ImageId}", content.Occupied, null);
+            yield return new Residue(attempt, $"memory:{storeId}/{attempt.ImageId}", new Content(budget, state).Occupied, null);
         }
 
         await ValueTask.CompletedTask;
@@ -71,18 +62,18 @@ internal sealed class MemoryDriver(string storeId, long? capacity) : IStorageDri
     {
         cancellationToken.ThrowIfCancellationRequested();
 
-        lock (settling)
+        lock (backend.Settling)
         {
             // Not there: it left nothing, or was settled before. Both are done.
-            if (!attempts.TryRemove(attempt, out var content))
+            if (!backend.Attempts.TryRemove(attempt, out var state))
                 return ValueTask.CompletedTask;
 
             // The name goes only while it still holds this attempt's content: an object that another attempt made survives.
-            var made = new KeyValuePair<string, Content>(attempt.ImageId, content);
+            var made = new KeyValuePair<string, State>(attempt.ImageId, state);
             if (!keepCommitted)
-                objects.TryRemove(made);
-            if (!objects.Contains(made))
-                content.GiveBack();
+                backend.Objects.TryRemove(made);
+            if (!backend.Objects.Contains(made))
+                new Content(budget, state).GiveBack();
         }
 
         return ValueTask.CompletedTask;
@@ -93,8 +84,7 @@ internal sealed class MemoryDriver(string storeId, long? capacity) : IStorageDri
 
     public ValueTask DisposeAsync()
     {
-        objects.Clear();
-        attempts.Clear();
+        backend.Dispose();
         return ValueTask.CompletedTask;
     }
 
@@ -102,11 +92,11 @@ internal sealed class MemoryDriver(string storeId, long? capacity) : IStorageDri
     /// <exception cref="StoreException">The attempt was settled meanwhile: it is forgotten, and must not leave an object that nobody knows of.</exception>
     internal StoreResult<StoredObject> Publish(WriteAttempt attempt, Content content)
     {
-        lock (settling)
+        lock (backend.Settling)
         {
-            if (!attempts.ContainsKey(attempt))
+            if (!backend.Attempts.ContainsKey(attempt))
                 throw new StoreException(StoreError.Unexpected, "The attempt was settled before its commit.", attempt.ImageId);
-            return objects.GetOrAdd(attempt.ImageId, content) == content
+            return ReferenceEquals(backend.Objects.GetOrAdd(attempt.ImageId, content.State), content.State)
                 ? new StoredObject($"memory://{storeId}/{attempt.ImageId}", content.Length, new Dictionary<string, string>())
                 : StoreOutcome.Duplicate;
         }

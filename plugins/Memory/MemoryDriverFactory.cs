@@ -20,6 +20,6 @@ public sealed class MemoryDriverFactory : IStorageDriverFactory
         // A store that cannot work says so here, with the option and the remedy: the host reports the text and serves its other stores.
         if (capacity <= 0)
             throw new StoreException(StoreError.Misconfigured, "max_size must be more than 0; leave it out for a store without a limit.");
-        return ValueTask.FromResult<IStorageDriver>(new MemoryDriver(context.StoreId, capacity));
+        return ValueTask.FromResult<IStorageDriver>(new MemoryDriver(context.StoreId, capacity, Backend.Of(context)));
     }
 }

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Http.Headers;
 using GlanceGateway.Abstractions;
 
 namespace GlanceGateway.Plugins.S3;
@@ -67,8 +69,21 @@ internal sealed class S3Source(S3Settings settings, S3Connection connection, str
         {
             RefusalKind.Condition => throw new StoreException(StoreError.Changed, "The object was replaced after it was opened.", key),
             RefusalKind.Absent => throw new StoreException(StoreError.Changed, "The object was deleted after it was opened.", key),
+            null => Check(answer, offset, end),
             _ => answer,
         };
+    }
+
+    // A proxy or gateway that ignores the range, or answers another one, would have us give out other bytes. One that sends less than was asked for may:
+    // the rest is asked for again.
+    private Answer<Amazon.S3.Model.GetObjectResponse> Check(Answer<Amazon.S3.Model.GetObjectResponse> answer, long offset, long end)
+    {
+        var response = answer.Value!;
+        var isWhole = response.HttpStatusCode == HttpStatusCode.OK && offset == 0 && end == facts.Length && response.ContentLength == end;
+        if (isWhole || (ContentRangeHeaderValue.TryParse(response.ContentRange, out var range) && range.From == offset && range.Length == facts.Length))
+            return answer;
+        response.Dispose();
+        throw new StoreException(StoreError.Corrupt, $"{settings.Endpoint.Authority} sent another range than it was asked for.", key);
     }
 
     /// <summary>Fails when the source was disposed.</summary>

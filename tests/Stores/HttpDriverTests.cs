@@ -201,6 +201,15 @@ public sealed class HttpDriverTests : IAsyncLifetime
     public async Task Options_that_cannot_work_are_refused_by_name(string option, string value) =>
         Assert.Contains(option, (await Assert.ThrowsAsync<StoreException>(() => OpenDriverAsync((option, value)))).Message, StringComparison.Ordinal);
 
+    [Fact]
+    public async Task Store_is_read_only_so_uploads_to_it_are_refused_before_they_begin()
+    {
+        PluginFolders.CopyProduct("Http", _root["plugins"]);
+        await using var set = await StoreSets.OpenAsync(_root, StoreSets.Store("web", "http"));
+
+        Assert.True(set.Default.IsReadOnly);
+    }
+
     // Each answer breaks off after a thousand bytes.
     private static string Breaking(string head, string body, bool tagged)
     {

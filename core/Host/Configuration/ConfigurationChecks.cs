@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using GlanceGateway.Api;
 using GlanceGateway.Images;
@@ -16,6 +17,7 @@ internal static class ConfigurationChecks
         CheckIdentity(configuration, log, warnings);
         CheckDatabase(configuration, log);
         CheckStaging(configuration, log, warnings);
+        CheckImportMethods(configuration, log);
         CheckSignatures(configuration, log, warnings);
         CheckQuotas(configuration, log, warnings);
         CheckMount(configuration, log, warnings);
@@ -138,6 +140,18 @@ internal static class ConfigurationChecks
             warnings.Add(
                 "data to be imported is staged in the data directory, which other gateways on this database do not see; if there are any, "
                 + "set import.staging_store to a store that all of them reach");
+        }
+    }
+
+    private static void CheckImportMethods(GatewayConfiguration configuration, BindingLog log)
+    {
+        if (log.IsSound("import", "import.methods", "identity", "identity.mode")
+            && configuration.Identity.Mode != IdentityMode.Keystone
+            && configuration.Import.Options.Methods.Contains(ImportMethodNames.GlanceDownload))
+        {
+            log.Report(
+                log.PlaceOf("import.methods"), "import.methods",
+                "glance-download finds other regions through the identity service, and asks them with the user's token; set identity.mode to keystone, or leave it out");
         }
     }
 
@@ -266,10 +280,23 @@ internal static class ConfigurationChecks
         // Which paths other drivers use only they can say; the running stores are asked for theirs in ConfiguredStores.
         foreach (var option in configuration.Stores.Where(store => store.Driver == "filesystem").SelectMany(store => store.Options))
         {
-            if (option.Name == "directory" && Path.IsPathRooted(option.Value))
+            var paths = option.Name switch
             {
-                yield return new(option.Key, option.Value);
+                "directory" => [option.Value],
+                "directories" => option.Value.Split([',', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(WithoutPriority),
+                _ => [],
+            };
+            foreach (var path in paths.Where(Path.IsPathRooted))
+            {
+                yield return new(option.Key, path);
             }
         }
+    }
+
+    // PATH or PATH:PRIORITY, as the driver reads it.
+    private static string WithoutPriority(string entry)
+    {
+        var colon = entry.LastIndexOf(':');
+        return colon >= 0 && int.TryParse(entry.AsSpan(colon + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _) ? entry[..colon] : entry;
     }
 }

@@ -15,6 +15,7 @@ namespace GlanceGateway.Stores;
 internal class GuardedDriver : IStorageDriver
 {
     private readonly StoreGuard guard;
+    private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IStorageDriver? inner;
     private GuardedDriver? successor;
 
@@ -28,6 +29,9 @@ internal class GuardedDriver : IStorageDriver
 
     /// <summary>Writers and sources that are open.</summary>
     public int OpenTransfers => guard.OpenTransfers;
+
+    /// <summary>Ends when the driver's own dispose has; <see cref="DisposeAsync"/> waits for that no longer than for any other call.</summary>
+    public Task Ended => ended.Task;
 
     /// <summary>The driver itself, for tests: it dies some time after it was disposed.</summary>
     public WeakReference Watched { get; }
@@ -122,7 +126,7 @@ internal class GuardedDriver : IStorageDriver
     {
         guard.Close();
         if (Interlocked.Exchange(ref inner, null) is { } driver)
-            await guard.DisposeDriverAsync(driver);
+            await guard.DisposeDriverAsync(driver, ended);
     }
 
     /// <summary>The driver that serves now, with a call or transfer counted in it.</summary>

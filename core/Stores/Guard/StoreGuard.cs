@@ -186,15 +186,29 @@ internal sealed class StoreGuard(string storeId, StoreSetOptions options, TimePr
     }
 
     /// <summary>Disposes the driver itself, within the time of one operation: a backend that hangs must not keep the process from ending.</summary>
-    public async ValueTask DisposeDriverAsync(IAsyncDisposable driver)
+    /// <param name="driver">The driver.</param>
+    /// <param name="ended">Set when its dispose has ended, however late.</param>
+    public async ValueTask DisposeDriverAsync(IAsyncDisposable driver, TaskCompletionSource ended)
     {
         try
         {
-            await Task.Run(() => driver.DisposeAsync().AsTask()).WaitAsync(options.OperationTimeout, time);
+            await Task.Run(() => DisposeAsync(driver, ended)).WaitAsync(options.OperationTimeout, time);
         }
         catch (Exception exception)
         {
             logger.OperationFailed(storeId, "dispose", exception.ToString());
+        }
+    }
+
+    private static async Task DisposeAsync(IAsyncDisposable driver, TaskCompletionSource ended)
+    {
+        try
+        {
+            await driver.DisposeAsync();
+        }
+        finally
+        {
+            ended.SetResult();
         }
     }
 

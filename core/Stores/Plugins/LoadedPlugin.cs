@@ -12,17 +12,19 @@ namespace GlanceGateway.Stores;
 /// nothing can change between the check of the hash and the loading. The contract is the one assembly shared with the host; everything else
 /// beside the plugin is private to it, so two plugins, or two versions of one, may need two versions of a library.
 /// </para>
-/// <para>It counts its users: its factory is dropped, and its copy removed, when the last one lets go. Its code stays (<see cref="PluginCode"/>).</para>
+/// <para>It counts its users: its factory is dropped, its copy removed, and its code let go (<see cref="PluginCode"/>), when the last one lets go.</para>
 /// </summary>
 internal sealed class LoadedPlugin
 {
     private readonly string copy;
     private readonly ILogger logger;
+    private readonly PluginCode code;
     private IStorageDriverFactory? factory;
     private int users = 1;
 
-    private LoadedPlugin(IStorageDriverFactory factory, PluginManifest manifest, PluginIdentity identity, string copy, ILogger logger)
+    private LoadedPlugin(PluginCode code, IStorageDriverFactory factory, PluginManifest manifest, PluginIdentity identity, string copy, ILogger logger)
     {
+        this.code = code;
         this.factory = factory;
         this.copy = copy;
         this.logger = logger;
@@ -39,6 +41,9 @@ internal sealed class LoadedPlugin
     /// <summary>The URI schemes of its locations.</summary>
     public IReadOnlyList<string> Schemes { get; }
 
+    /// <summary>The load context, for tests.</summary>
+    public WeakReference Context => code.Context;
+
     /// <summary>The state of the folder that was copied.</summary>
     public string? Fingerprint { get; set; }
 
@@ -46,9 +51,10 @@ internal sealed class LoadedPlugin
     /// <param name="plugin">What to load.</param>
     /// <param name="copies">The directory for copies.</param>
     /// <param name="allowed">Hashes of which it must have one; null when every hash will do.</param>
+    /// <param name="unload">Whether code that may go is unloaded with its last user.</param>
     /// <param name="logger">Told of the load.</param>
     /// <exception cref="StoreException"><see cref="StoreError.Misconfigured"/>, with the reason.</exception>
-    public static LoadedPlugin Load(InstalledPlugin plugin, string copies, IReadOnlyCollection<string>? allowed, ILogger logger)
+    public static LoadedPlugin Load(InstalledPlugin plugin, string copies, IReadOnlyCollection<string>? allowed, bool unload, ILogger logger)
     {
         if (plugin.Problem is not null || plugin.Manifest is null)
             throw Wrong(plugin.Problem ?? "It has no manifest.");
@@ -61,7 +67,7 @@ internal sealed class LoadedPlugin
                 throw Wrong($"Its hash {hash} is not in 'plugins.allow'. If you trust it, add the hash there.");
             var identity = new PluginIdentity(manifest.Name, manifest.Version, manifest.Contract, plugin.Folder, hash);
             logger.PluginLoading(identity.Name, identity.Version, identity.Folder, hash);
-            return Load(manifest, identity, copy, plugin.Fingerprint, logger);
+            return Load(manifest, identity, copy, plugin.Fingerprint, unload, logger);
         }
         catch (Exception exception)
         {
@@ -77,6 +83,15 @@ internal sealed class LoadedPlugin
         return this;
     }
 
+    /// <summary>Ends one use, now or when what still runs of it has ended.</summary>
+    public void LetGoAfter(Task ended)
+    {
+        if (ended.IsCompleted)
+            LetGo();
+        else
+            _ = ended.ContinueWith(_ => LetGo(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
+
     /// <summary>Ends one use.</summary>
     public void LetGo()
     {
@@ -85,8 +100,20 @@ internal sealed class LoadedPlugin
 
         // A store that failed may remember this object; nothing of the plugin hangs on it any more.
         factory = null;
+        try
+        {
+            code.LetGo();
+        }
+        catch (Exception exception)
+        {
+            // A handler of the plugin's for the end of its load context threw; it goes all the same.
+            logger.PluginUnloadFailed(Identity.Name, Identity.Version, ExceptionText.Short(exception));
+        }
+
         RemoveCopy(copy);
         logger.PluginLetGo(Identity.Name, Identity.Version, Identity.Hash);
+        if (code.MayGo)
+            _ = UnusedCode.CollectAsync(code.Context, Identity, logger);
     }
 
     private static (PluginManifest Manifest, string Hash) Take(InstalledPlugin plugin, string copy)
@@ -103,10 +130,19 @@ internal sealed class LoadedPlugin
         return copied.Name == plugin.Name ? (copied.Manifest, hash) : throw Wrong("Its folder is being changed; it will be looked at again.");
     }
 
-    private static LoadedPlugin Load(PluginManifest manifest, PluginIdentity identity, string copy, string? fingerprint, ILogger logger)
+    private static LoadedPlugin Load(PluginManifest manifest, PluginIdentity identity, string copy, string? fingerprint, bool unload, ILogger logger)
     {
-        var factory = (IStorageDriverFactory)Activator.CreateInstance(FactoryIn(PluginCode.Load(copy, manifest.Assembly, identity.Hash)))!;
-        return new LoadedPlugin(factory, manifest, identity, copy, logger) { Fingerprint = fingerprint };
+        var code = PluginCode.Load(copy, manifest.Assembly, identity.Hash, mayGo: unload && manifest.Unloadable);
+        try
+        {
+            var factory = (IStorageDriverFactory)Activator.CreateInstance(FactoryIn(code.Assembly))!;
+            return new LoadedPlugin(code, factory, manifest, identity, copy, logger) { Fingerprint = fingerprint };
+        }
+        catch
+        {
+            code.LetGo();
+            throw;
+        }
     }
 
     private static void RemoveCopy(string copy)

@@ -12,20 +12,23 @@ namespace GlanceGateway.Stores;
 /// <param name="Assembly">The file name of its assembly, in the same folder.</param>
 /// <param name="Schemes">The URI schemes of its locations, in lower case.</param>
 /// <param name="Description">One sentence.</param>
+/// <param name="Unloadable">Whether its code may be unloaded once its last driver is disposed: neither it nor a library that it brings leaves anything
+/// of its own in tables of the process, no native library calls it after that, and no thread of its own runs on.</param>
 public sealed partial record PluginManifest(
     string Name,
     string Version,
     string Contract,
     string Assembly,
     IReadOnlyList<string> Schemes,
-    string Description)
+    string Description,
+    bool Unloadable = false)
 {
     /// <summary>The name of the file.</summary>
     public const string FileName = "plugin.json";
 
     private const int MaximumBytes = 64 * 1024;
 
-    /// <summary>Reads a manifest strictly: every key present and known, none twice.</summary>
+    /// <summary>Reads a manifest strictly: every key known, none twice, and all present but <c>unloadable</c>.</summary>
     /// <exception cref="StoreException">With <see cref="StoreError.Misconfigured"/> and what is wrong with the file.</exception>
     public static PluginManifest Read(string path)
     {

@@ -14,7 +14,7 @@ public sealed class BadConfigurationTests : IDisposable
     [InlineData("lisen: 127.0.0.1:9292", 1, "lisen", "did you mean 'listen'?")]
     [InlineData("data: /d\nidentity:\n  mod: none", 3, "identity.mod", "did you mean 'identity.mode'?")]
     [InlineData("limits: { stall-timeout: 3s }", 1, "limits.stall-timeout", "did you mean 'limits.stall_timeout'?")]
-    [InlineData("colour: blue", 1, "colour", "known here: data, plugins, listen")]
+    [InlineData("colour: blue", 1, "colour", "known here: data, plugins, node, listen")]
     [InlineData("mount: { directory: /m, as: { project: p, rolls: [reader] } }", 1, "mount.as.rolls", "did you mean 'mount.as.roles'?")]
     // Values of the wrong form.
     [InlineData("listen: 9292", 1, "listen", "'9292' does not fit; expected ADDRESS:PORT")]
@@ -45,6 +45,8 @@ public sealed class BadConfigurationTests : IDisposable
     [InlineData("quotas: { image_count_total: -1 }", 1, "quotas.image_count_total", "a whole number from 0")]
     [InlineData("quotas: { projects: { p: { image_size_totl: 1GiB } } }", 1, "quotas.projects.p.image_size_totl", "did you mean 'quotas.projects.p.image_size_total'?")]
     [InlineData("quotas:\n  keystone: true", 2, "quotas.keystone", "set 'mode: keystone' there")]
+    [InlineData("import: { methods: [glance-download] }", 1, "import.methods", "set identity.mode to keystone, or leave it out")]
+    [InlineData("import: { glance_download: { propertis: [hw_] } }", 1, "import.glance_download.propertis", "did you mean 'import.glance_download.properties'?")]
     [InlineData("policy: policy.yaml", 1, "policy", "expected keys below it, such as 'file: /etc/glance-gateway/policy.yaml'")]
     [InlineData("policy: {}", 1, "policy.file", "name the file of rules")]
     [InlineData("policy:\n  file: policy.yaml", 2, "policy.file", "expected an absolute path")]

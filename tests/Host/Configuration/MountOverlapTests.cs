@@ -27,6 +27,21 @@ public sealed class MountOverlapTests : IDisposable
     }
 
     [Theory]
+    [InlineData("{0}/one, {0}/mnt/two")]
+    [InlineData("{0}/one:200,{0}/mnt/two:-1")]
+    public void Each_of_several_directories_of_a_store_keeps_apart(string directories)
+    {
+        var named = string.Format(System.Globalization.CultureInfo.InvariantCulture, directories, _directory.Path);
+        var file = _directory.Write(
+            "gateway.yaml",
+            $"data: {_directory.Path}/data\nmount: {{ directory: {_directory.Path}/mnt }}\nstores: {{ a: {{ driver: filesystem, default: true, directories: '{named}' }} }}");
+
+        var problem = Assert.Single(Assert.Throws<ConfigurationException>(() => ConfigurationSource.Load(file, [], Surroundings.OfUser())).Problems);
+
+        Assert.Contains($"stores.a.directories ({_directory.Path}/mnt/two) lies under the mount", problem.Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("mnt", "mnt-data", "mnt2")]
     [InlineData("data/mnt", "data", "store")]
     [InlineData("data/images-mounted", "data", "store")]

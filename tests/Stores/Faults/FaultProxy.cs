@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace GlanceGateway.Stores.Tests.Faults;
 
@@ -43,6 +44,7 @@ public sealed class FaultProxy : IAsyncDisposable
     private readonly ConcurrentDictionary<Link, Task> links = new();
     private readonly Task accepting;
     private long budget;
+    private int lies;
     private volatile NetworkFault fault;
 
     /// <summary>Starts it.</summary>
@@ -54,6 +56,12 @@ public sealed class FaultProxy : IAsyncDisposable
         Port = ((IPEndPoint)listener.LocalEndpoint).Port;
         accepting = AcceptAsync();
     }
+
+    /// <summary>Changes the heads of HTTP answers that carry a range, from the moment it is set; null for none.</summary>
+    public Func<string, string>? Lie { get; set; }
+
+    /// <summary>How many heads were changed.</summary>
+    public int Lies => lies;
 
     /// <summary>Where the driver connects to.</summary>
     public int Port { get; }
@@ -165,7 +173,7 @@ public sealed class FaultProxy : IAsyncDisposable
                     }
                 }
 
-                await to.SendAsync(buffer.AsMemory(0, count));
+                await to.SendAsync(!isRequest && Lie is { } lie ? Told(buffer.AsMemory(0, count), lie) : buffer.AsMemory(0, count));
             }
 
             to.Shutdown(SocketShutdown.Send);
@@ -174,6 +182,16 @@ public sealed class FaultProxy : IAsyncDisposable
         {
             link.Reset();
         }
+    }
+
+    // Servers send the head of an answer in one piece, at the beginning of one.
+    private Memory<byte> Told(Memory<byte> piece, Func<string, string> lie)
+    {
+        var end = piece.Span.IndexOf("\r\n\r\n"u8);
+        if (end < 0 || !piece.Span.StartsWith("HTTP/1.1 206 "u8))
+            return piece;
+        Interlocked.Increment(ref lies);
+        return (byte[])[.. Encoding.Latin1.GetBytes(lie(Encoding.Latin1.GetString(piece.Span[..end]))), .. piece.Span[end..]];
     }
 
     private void ResetAll()

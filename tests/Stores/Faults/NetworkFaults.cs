@@ -1,5 +1,6 @@
 using GlanceGateway.Abstractions;
 using GlanceGateway.Plugins.GridFs;
+using GlanceGateway.Plugins.Http;
 using GlanceGateway.Plugins.S3;
 using GlanceGateway.Plugins.Sftp;
 using GlanceGateway.Plugins.Sheepdog;
@@ -51,7 +52,7 @@ public sealed class S3Faults : DriverFaults
 {
     public override NetworkedFixture CreateFixture() => new Fixture();
 
-    private sealed class Fixture : StoreFixture
+    internal sealed class Fixture : StoreFixture
     {
         private RadosGateway? server;
 
@@ -80,7 +81,7 @@ public sealed class SwiftFaults : DriverFaults
 {
     public override NetworkedFixture CreateFixture() => new Fixture();
 
-    private sealed class Fixture : StoreFixture
+    internal sealed class Fixture : StoreFixture
     {
         private SwiftServer? server;
 
@@ -99,6 +100,34 @@ public sealed class SwiftFaults : DriverFaults
             options["segment_size"] = "2MiB";
             options["operation_timeout"] = "3s";
             return OpenAsync(new SwiftDriverFactory(), options, cancellationToken);
+        }
+    }
+}
+
+public sealed class HttpFaults : DownloadFaults
+{
+    public override NetworkedFixture CreateFixture() => new Fixture();
+
+    internal sealed class Fixture : StoreFixture
+    {
+        private WebServer? server;
+
+        public override bool NoticesLostBytes => false;
+
+        public override async ValueTask<int> StartAsync(CancellationToken cancellationToken) =>
+            new Uri((server = await SharedWebServer.GetAsync()).Url).Port;
+
+        public override ValueTask<IStorageDriver> OpenAsync(int port, CancellationToken cancellationToken) => OpenAsync(
+            new HttpDriverFactory(),
+            new Dictionary<string, object?> { ["operation_timeout"] = "3s" },
+            cancellationToken,
+            new GuardedConnector(HttpFixture.Loopback, TimeProvider.System));
+
+        public override async ValueTask<string?> PlaceAsync(byte[] content, int port, CancellationToken cancellationToken)
+        {
+            var name = Guid.NewGuid().ToString();
+            await File.WriteAllBytesAsync(server!.PathOf(name), content, cancellationToken);
+            return $"http://127.0.0.1:{port}/{name}";
         }
     }
 }
@@ -163,6 +192,7 @@ public abstract class StoreFixture : NetworkedFixture
         return base.DisposeAsync();
     }
 
-    protected ValueTask<IStorageDriver> OpenAsync(IStorageDriverFactory factory, Dictionary<string, object?> options, CancellationToken cancellationToken) => factory.CreateAsync(
-        OptionReader.Read(factory.Options, options), new StoreContext("tested", root.Path, TimeProvider.System, Quiet.Logger), cancellationToken);
+    protected ValueTask<IStorageDriver> OpenAsync(
+        IStorageDriverFactory factory, Dictionary<string, object?> options, CancellationToken cancellationToken, GuardedConnector? connector = null) => factory.CreateAsync(
+        OptionReader.Read(factory.Options, options), new StoreContext("tested", root.Path, TimeProvider.System, Quiet.Logger, connector), cancellationToken);
 }

@@ -17,6 +17,10 @@ public abstract class NetworkedFixture : IAsyncDisposable
     /// <param name="cancellationToken">Ends the start.</param>
     public abstract ValueTask<IStorageDriver> OpenAsync(int port, CancellationToken cancellationToken);
 
+    /// <summary>Puts an image into the backend past the driver, for one that only reads.</summary>
+    /// <returns>Its location through the proxy; null when the driver writes itself.</returns>
+    public virtual ValueTask<string?> PlaceAsync(byte[] content, int port, CancellationToken cancellationToken) => ValueTask.FromResult<string?>(null);
+
     /// <summary>Removes the backend, after the suite has disposed the driver.</summary>
     public virtual ValueTask DisposeAsync()
     {

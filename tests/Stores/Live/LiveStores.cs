@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using GlanceGateway.Abstractions;
+using GlanceGateway.Stores.Tests.Conformance;
 using GlanceGateway.Testing;
 
 namespace GlanceGateway.Stores.Tests.Live;
@@ -23,9 +24,14 @@ internal sealed class LiveStores : IAsyncDisposable
         StoreSets.Store(id, "filesystem", ("directory", root[$"images-{id}"])) with { IsDefault = isDefault };
 
     /// <summary>One store on the directory driver, version 1, unless the caller wants others.</summary>
-    public static async Task<LiveStores> OpenAsync(Func<TempDirectory, StoreSetOptions, StoreSetOptions>? change = null, params StoreDefinition[] definitions)
+    public static Task<LiveStores> OpenAsync(Func<TempDirectory, StoreSetOptions, StoreSetOptions>? change = null, params StoreDefinition[] definitions) =>
+        OpenAsync(change, prepare: null, definitions);
+
+    private static async Task<LiveStores> OpenAsync(
+        Func<TempDirectory, StoreSetOptions, StoreSetOptions>? change, Action<LiveStores>? prepare, params StoreDefinition[] definitions)
     {
         var live = new LiveStores();
+        prepare?.Invoke(live);
         if (definitions.Length == 0)
         {
             live.PutFileSystem("1.0.0");
@@ -37,6 +43,20 @@ internal sealed class LiveStores : IAsyncDisposable
         live.set = await StoreSet.OpenAsync(
             PluginCatalog.Scan([live.Plugins]), definitions, change?.Invoke(live.Root, options) ?? options, live.Log, TimeProvider.System, Cancel);
         return live;
+    }
+
+    /// <summary>One store on the driver of a backend.</summary>
+    public static Task<LiveStores> OpenAsync(SwapBackend backend, string version) => OpenAsync(
+        (root, options) => options with { Outbound = HttpFixture.Loopback },
+        live => live.Put(backend.Project, version),
+        StoreSets.Store("tested", backend.Project.ToLowerInvariant()) with { Options = backend.Options });
+
+    /// <summary>Puts a driver of the product into the plugin directory, under a version of its own: other bytes.</summary>
+    public string Put(string project, string version)
+    {
+        var folder = PluginFolders.CopyProduct(project, Plugins);
+        SetVersion(folder, version);
+        return folder;
     }
 
     /// <summary>Puts the directory driver into a folder, under a version of its own: other bytes.</summary>
