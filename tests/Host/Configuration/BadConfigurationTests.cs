@@ -67,6 +67,7 @@ public sealed class BadConfigurationTests : IDisposable
     [InlineData("data: /d\nlisten: '[::]:9292'", 2, "listen", "can be reached from other machines")]
     [InlineData("identity:\n  mode: headers", 2, "identity.trusted_proxies", "'trusted_proxies: [127.0.0.1]'")]
     [InlineData("identity: { mode: headers, trusted_proxies: [::1] }\nmount:\n  directory: /m", 3, "mount.as", "add 'as: { project: PROJECT, roles: [reader] }'")]
+    [InlineData("mount:\n  directory: /m\n  keeper: /m/run/keeper.sock", 2, "mount.directory", "mount.keeper (/m/run/keeper.sock) lies under the mount /m")]
     [InlineData("identity:\n  mode: tokens", 2, "identity.file", "'file: /etc/glance-gateway/tokens.yaml'")]
     [InlineData("identity:\n  mode: keystone\n  username: u\n  password: p\n  project_name: s", 2, "identity.auth_url", "name the identity service")]
     [InlineData("identity:\n  mode: keystone\n  auth_url: http://k", 2, "identity.username", "needs a user of its own")]
