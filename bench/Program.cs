@@ -1,6 +1,12 @@
 using BenchmarkDotNet.Running;
 using GlanceGateway.Bench;
 
+// Not a matter of BenchmarkDotNet: the pairs are two registries.
+if (args is ["scale", .. var options])
+{
+    return await ScaleRun.RunAsync(options);
+}
+
 // Without arguments everything runs; any argument of BenchmarkDotNet narrows it or makes it longer.
 try
 {

@@ -30,6 +30,18 @@ internal static partial class ImageLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: the location in store {Store} does not hold the data that it was said to hold, and is removed from the image.")]
     public static partial void LocationRefused(ILogger log, string imageId, string store);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Not every gateway sees {Store}: it {Problem}. What one gateway writes there the others cannot read. Let all use one that they share, or give the stores different names.")]
+    public static partial void StoreNotShared(ILogger log, string store, string problem);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Every gateway sees {Store} again.")]
+    public static partial void StoreShared(ILogger log, string store);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Whether every gateway sees the same stores could not be found out, which is tried again: {Reason}")]
+    public static partial void PlacesFailed(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Task {TaskId} of image {ImageId} waits for {Nodes}: its data is staged there, and this gateway does not see it.")]
+    public static partial void TaskElsewhere(ILogger log, string taskId, string imageId, string nodes);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: its data in store {Store} could not be opened: {Reason}")]
     public static partial void LocationFailed(ILogger log, string imageId, string store, string reason);
 

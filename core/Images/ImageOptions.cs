@@ -46,6 +46,9 @@ public sealed record ImageOptions
     /// <summary>A transfer without a byte for this long is ended.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(300);
 
+    /// <summary>What operators call this gateway among several on one registry; null when it is alone on its registry.</summary>
+    public string? Node { get; init; }
+
     /// <summary>How long a transfer's lease lives without renewal: the time after which another gateway cleans up behind a dead one.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(30);
 }

@@ -10,6 +10,7 @@ public sealed class ImageServices : IAsyncDisposable
     private readonly WebImport web;
     private readonly Conversion conversion;
     private readonly LocationVerifier verifier;
+    private readonly StorePlaces places;
 
     /// <summary>Puts the services together.</summary>
     /// <param name="registry">Not disposed.</param>
@@ -44,26 +45,28 @@ public sealed class ImageServices : IAsyncDisposable
         Quotas = new QuotaLedger(registry, limits ?? ConfiguredLimits.None);
         Protections = new PropertyProtections(policy);
         var stagingStore = new StagingStore(staging);
-        Sweeper = new IntentSweeper(registry, stores, stagingStore, options, time, loggers.CreateLogger<IntentSweeper>());
-        var area = new StagingArea(registry, stagingStore, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
+        places = new StorePlaces(registry, stores, staging, options.Node, loggers.CreateLogger<StorePlaces>());
+        Sweeper = new IntentSweeper(registry, stores, stagingStore, places, options, time, loggers.CreateLogger<IntentSweeper>());
+        var area = new StagingArea(registry, stagingStore, places, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
         var verification = new ImageSignatures(signatures ?? new SignatureOptions(), time);
-        Uploads = new ImageUploads(registry, stores, access, Quotas, Sweeper, verification, options, time, loggers.CreateLogger<ImageUploads>());
-        Downloads = new ImageDownloads(access, policy, stores, caches ?? ImageCaches.None, loggers.CreateLogger<ImageDownloads>());
+        Uploads = new ImageUploads(registry, stores, access, Quotas, Sweeper, places, verification, options, time, loggers.CreateLogger<ImageUploads>());
+        Downloads = new ImageDownloads(access, policy, stores, places, caches ?? ImageCaches.None, loggers.CreateLogger<ImageDownloads>());
         Staging = new ImageStaging(registry, access, Quotas, area, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
 
         web = new WebImport(import.Outbound, options.StallTimeout, time, loggers.CreateLogger<ImageImports>());
-        var methods = MethodsOf(import, area.IsConfigured, web);
         var importLog = loggers.CreateLogger<ImageImports>();
-        var copies = new StoreCopy(registry, stores, new ContentJudge(options, importLog), verification, options, time);
+        var region = import.Regions is { } regions ? new RegionImport(regions, import.CopiedProperties, options, time, importLog) : null;
+        var methods = MethodsOf(import, area.IsConfigured, web, region);
+        var copies = new StoreCopy(registry, stores, places, new ContentJudge(options, importLog), verification, options, time);
         var byName = methods.ToDictionary(method => method.Name, StringComparer.Ordinal);
         conversion = new Conversion(import.Conversion, options, importLog);
         IImportStep[] known = [new Decompression(import.Decompression), conversion];
         var steps = new ImportSteps(registry, [.. known.Where(step => import.Plugins.Contains(step.Name))], Quotas, area, importLog);
         var work = new ImportWork(registry, byName, Quotas, area, steps, copies, Downloads, Sweeper, import, options, importLog);
         Runner = new TaskRunner(registry, Sweeper, [work], import.ParallelImports, options, time, loggers.CreateLogger<TaskRunner>());
-        Imports = new ImageImports(registry, stores, access, Quotas, [.. methods.Select(method => method.Name)], byName, Runner, options, import.Inject);
+        Imports = new ImageImports(registry, stores, access, Quotas, area, [.. methods.Select(method => method.Name)], byName, Runner, options, import.Inject);
 
-        var deletion = new ImageDeletion(registry, stores, area, Runner, options, time);
+        var deletion = new ImageDeletion(registry, stores, places, area, Runner, options, time);
         verifier = new LocationVerifier(registry, stores, options, time, loggers.CreateLogger<LocationVerifier>());
         Sweeper.Verify = verifier.Start;
         var opener = new LocationOpener(registry, stores, options);
@@ -132,10 +135,11 @@ public sealed class ImageServices : IAsyncDisposable
     /// <summary>Cleans up behind what ended early.</summary>
     public IntentSweeper Sweeper { get; }
 
-    /// <summary>Cleans up behind this gateway's earlier life and takes its work up again, and does both from then on for gateways that die.</summary>
+    /// <summary>Compares its stores with those of other gateways, cleans up behind this gateway's earlier life and takes its work up again, and does all three from then on for gateways that die.</summary>
     /// <param name="cancellationToken">Ends the first round, not those that follow.</param>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        await places.StartAsync(cancellationToken);
         await Sweeper.StartAsync(cancellationToken);
         await Runner.StartAsync(cancellationToken);
     }
@@ -149,12 +153,13 @@ public sealed class ImageServices : IAsyncDisposable
         await Cache.DisposeAsync();
         await Sweeper.DisposeAsync();
         await verifier.DisposeAsync();
+        await places.DisposeAsync();
     }
 
     /// <summary>The import methods that are enabled and can work, in the order of the configuration.</summary>
-    private static List<IImportMethod> MethodsOf(ImportOptions options, bool canStage, WebImport web)
+    private static List<IImportMethod> MethodsOf(ImportOptions options, bool canStage, WebImport web, RegionImport? region)
     {
-        IImportMethod[] known = canStage ? [new StagedImport(), web, new CopyImport()] : [new CopyImport()];
-        return [.. options.Methods.Distinct(StringComparer.Ordinal).Select(name => Array.Find(known, method => method.Name == name)).OfType<IImportMethod>()];
+        IImportMethod?[] known = canStage ? [new StagedImport(), web, region, new CopyImport()] : [new CopyImport()];
+        return [.. options.Methods.Distinct(StringComparer.Ordinal).Select(name => Array.Find(known, method => method?.Name == name)).OfType<IImportMethod>()];
     }
 }

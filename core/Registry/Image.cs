@@ -122,7 +122,8 @@ public sealed record Image
 /// <param name="Store">The id of the store that holds it.</param>
 /// <param name="Url">The driver's location URI; never shown to users unless the operator says so.</param>
 /// <param name="Metadata">Location metadata.</param>
-public sealed record ImageLocation(long Id, string Store, string Url, IReadOnlyDictionary<string, string> Metadata);
+/// <param name="Place">The <see cref="StorePlace.Place"/> to which the gateway wrote it; null when it is not known or does not matter.</param>
+public sealed record ImageLocation(long Id, string Store, string Url, IReadOnlyDictionary<string, string> Metadata, string? Place = null);
 
 /// <summary>What a member said to an image shared with it.</summary>
 public enum MemberStatus

@@ -17,6 +17,9 @@ public sealed record RegistryOptions
 
     /// <summary>This gateway's instance id: the owner of its leases. Stays the same over restarts on one data directory.</summary>
     public required string InstanceId { get; init; }
+
+    /// <summary>How long the database may take over one page of images. What is indexed takes milliseconds.</summary>
+    public TimeSpan ListTimeout { get; init; } = TimeSpan.FromSeconds(10);
 }
 
 /// <summary>The truth about images, in SQL. Safe for concurrent use.</summary>
@@ -26,11 +29,13 @@ public sealed class ImageRegistry : IAsyncDisposable
     private const int ChangesPrunedAtOnce = 5000;
 
     private readonly IRegistryEngine _engine;
+    private readonly TimeSpan _listTimeout;
     private int _disposed;
 
-    private ImageRegistry(string instanceId, IRegistryEngine engine)
+    private ImageRegistry(RegistryOptions options, IRegistryEngine engine)
     {
-        InstanceId = instanceId;
+        InstanceId = options.InstanceId;
+        _listTimeout = options.ListTimeout;
         _engine = engine;
         Metadefs = new MetadefRegistry(engine);
     }
@@ -71,8 +76,9 @@ public sealed class ImageRegistry : IAsyncDisposable
 
     /// <summary>One page of images, deleted and killed ones left out.</summary>
     /// <exception cref="UnknownMarkerException">The marker is no image, or one that the viewer may not see.</exception>
+    /// <exception cref="ListTimeoutException">It took longer than <see cref="RegistryOptions.ListTimeout"/>.</exception>
     public Task<IReadOnlyList<Image>> ListImagesAsync(ImageQuery query, CancellationToken cancellationToken) =>
-        _engine.ReadAsync((connection, token) => ImageList.ReadAsync(connection, query, token), cancellationToken);
+        _engine.ReadAsync((connection, token) => TimeLimit.ListAsync(connection, query, _listTimeout, token), cancellationToken);
 
     /// <summary>A member of an image; null when the project is none.</summary>
     public Task<ImageMember?> FindMemberAsync(string imageId, string memberId, CancellationToken cancellationToken) =>
@@ -113,6 +119,10 @@ public sealed class ImageRegistry : IAsyncDisposable
     public Task<StagedData?> FindStagedAsync(string imageId, CancellationToken cancellationToken) =>
         _engine.ReadAsync((connection, token) => TaskReads.StagedAsync(connection, imageId, token), cancellationToken);
 
+    /// <summary>What every gateway finds behind the names of stores, by store and node.</summary>
+    public Task<IReadOnlyList<StorePlace>> ListPlacesAsync(CancellationToken cancellationToken) =>
+        _engine.ReadAsync(PlaceReads.ListAsync, cancellationToken);
+
     /// <summary>What a project uses, with what work under live leases has reserved: bytes or a number.</summary>
     public Task<long> SumUsageAsync(string project, UsageKind kind, CancellationToken cancellationToken) => _engine.ReadAsync(
         async (connection, token) => await UsageReads.SumAsync(connection, project, kind, await _engine.NowAsync(connection, token), token), cancellationToken);
@@ -152,7 +162,7 @@ public sealed class ImageRegistry : IAsyncDisposable
     {
         var logger = loggers.CreateLogger<ImageRegistry>();
         return Task.Run<ImageRegistry>(
-            async () => new(options.InstanceId, options.Postgres is { } postgres
+            async () => new(options, options.Postgres is { } postgres
                 ? await PostgresEngine.OpenAsync(postgres, options.InstanceId, scripts, time, logger, cancellationToken)
                 : await SqliteEngine.OpenAsync(PathOf(options), options.InstanceId, scripts, time, logger)),
             cancellationToken);

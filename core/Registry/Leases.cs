@@ -42,5 +42,6 @@ public enum IntentKind
 /// <param name="LeaseName">The lease under which the work runs.</param>
 /// <param name="Registered">True once the written object is a location of the image: only traces of the attempt are left to remove.</param>
 /// <param name="CreatedAt">When the work began.</param>
+/// <param name="Place">The <see cref="StorePlace.Place"/> where it does so; null when it is not known or does not matter.</param>
 public sealed record StoreIntent(
-    string AttemptId, IntentKind Kind, string ImageId, string Store, string? Url, string LeaseName, bool Registered, DateTimeOffset CreatedAt);
+    string AttemptId, IntentKind Kind, string ImageId, string Store, string? Url, string LeaseName, bool Registered, DateTimeOffset CreatedAt, string? Place = null);

@@ -104,6 +104,16 @@ public abstract class RegistryTransaction
     /// <summary>Lowers what the work under a lease has reserved; nothing happens when there is no reservation, or a smaller one.</summary>
     public abstract Task LowerReservationAsync(long leaseEpoch, UsageKind kind, long amount, CancellationToken cancellationToken);
 
+    /// <summary>Replaces what this gateway finds behind the names of stores, and forgets gateways that have not looked for long.</summary>
+    /// <param name="node">What operators call this gateway.</param>
+    /// <param name="places">By store id; null for a store that is the same from everywhere, or when it is not known.</param>
+    /// <param name="keep">How long a gateway that no longer looks is remembered.</param>
+    /// <param name="cancellationToken">Ends the unit.</param>
+    public abstract Task SavePlacesAsync(string node, IReadOnlyDictionary<string, string?> places, TimeSpan keep, CancellationToken cancellationToken);
+
+    /// <summary>What every gateway finds behind the names of stores, by store and node.</summary>
+    public abstract Task<IReadOnlyList<StorePlace>> ListPlacesAsync(CancellationToken cancellationToken);
+
     /// <summary>The id of an image that has a location of exactly this URL; null for none.</summary>
     public abstract Task<string?> FindImageAtAsync(string url, CancellationToken cancellationToken);
 }

@@ -122,4 +122,5 @@ public sealed record TaskQuery
 /// <param name="Size">Bytes.</param>
 /// <param name="HashValue">SHA-512 in hexadecimal, as the data was staged.</param>
 /// <param name="CreatedAt">When it was staged.</param>
-public sealed record StagedData(string ImageId, string Store, string Url, long Size, string HashValue, DateTimeOffset CreatedAt);
+/// <param name="Place">The <see cref="StorePlace.Place"/> to which the gateway wrote it; null when it is not known or does not matter.</param>
+public sealed record StagedData(string ImageId, string Store, string Url, long Size, string HashValue, DateTimeOffset CreatedAt, string? Place = null);

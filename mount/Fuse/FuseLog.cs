@@ -74,6 +74,9 @@ internal static partial class FuseLog
     [LoggerMessage(23, LogLevel.Information, "The keeper of {MountPoint} is back")]
     internal static partial void KeeperFound(ILogger logger, string mountPoint);
 
+    [LoggerMessage(25, LogLevel.Error, "{MountPoint} cannot be unmounted without privilege or the keeper; it is dead once this process has ended, until the keeper mounts it again")]
+    internal static partial void KeptNotUnmounted(ILogger logger, string mountPoint);
+
     [LoggerMessage(24, LogLevel.Error, "The keeper does not hold {MountPoint} any more, so it ends with this process: {Reason}")]
     internal static partial void KeeperForgot(ILogger logger, string mountPoint, string reason);
 }

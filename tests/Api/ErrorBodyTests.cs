@@ -70,6 +70,25 @@ public sealed class ErrorBodyTests
     }
 
     [Fact]
+    public void A_list_that_took_too_long_is_504_and_says_what_it_was_about()
+    {
+        var query = new ImageQuery
+        {
+            Viewer = new("p", SeesEverything: false),
+            Filters = [new(ImageColumn.MinRam, Comparison.Greater, [5L])],
+            Properties = [new("colour", "a value that is nobody's business")],
+            Sort = [new(ImageColumn.Status, Descending: true)],
+        };
+        var answer = ErrorStatus.Answer(new ListTimeoutException(query, TimeSpan.FromSeconds(10), new OperationCanceledException()), out var foreseen);
+        Assert.Equal(504, answer.Status);
+        Assert.False(foreseen);
+        var text = Text(answer, "application/json");
+        Assert.Contains("longer than 10 seconds", text, StringComparison.Ordinal);
+        Assert.Contains("sorted by status, filtered by min_ram, property 'colour'", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("business", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_nobody_foresaw_is_not_told()
     {
         var answer = ErrorStatus.Answer(new InvalidOperationException("password=secret"), out var foreseen);

@@ -164,6 +164,21 @@ public sealed class KeeperTests
     }
 
     [Fact]
+    public void A_server_whose_keeper_died_and_stored_nothing_unmounts_at_its_end()
+    {
+        using KeeperHome home = new();
+        KeeperHome.Child keeper = home.Start([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]);
+        keeper.Says("keeping 0");
+        KeeperHome.Child server = home.Serve().Says("serving 1 ");
+        keeper.Kill();
+        Assert.Equal(home.Content, Client.Run(() => File.ReadAllBytes(home.At(KeeperChild.Copied))));
+
+        Assert.Equal(0, server.Stop());
+
+        Assert.Null(MountTable.Find(home.Mount));
+    }
+
+    [Fact]
     public void Nonsense_ends_its_connection_and_nothing_else()
     {
         using KeeperHome home = new();

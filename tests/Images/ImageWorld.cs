@@ -59,6 +59,10 @@ internal sealed class ImageWorld : IAsyncDisposable
     public Task<ImageWorld> OpenSecondAsync(TimeProvider time, string instance, ImageOptions? options = null, ImportOptions? import = null) =>
         OpenAsync(null, Path, instance, options, time, sweep: false, import: import);
 
+    /// <summary>Another gateway over the same registry, whose directories of the same names are others.</summary>
+    public Task<ImageWorld> OpenElsewhereAsync(string instance, ImageOptions options) =>
+        OpenAsync(null, Path, instance, options, null, sweep: true, storesIn: System.IO.Path.Combine(Path, instance));
+
     public async ValueTask DisposeAsync()
     {
         await Images.DisposeAsync();
@@ -145,12 +149,13 @@ internal sealed class ImageWorld : IAsyncDisposable
 
     private static async Task<ImageWorld> OpenAsync(
         TempDirectory? directory, string path, string instance, ImageOptions? options, TimeProvider? time, bool sweep, PolicyRules? policy = null,
-        ILimitSource? limits = null, PostgresOptions? postgres = null, ImportOptions? import = null, SignatureOptions? signatures = null)
+        ILimitSource? limits = null, PostgresOptions? postgres = null, ImportOptions? import = null, SignatureOptions? signatures = null, string? storesIn = null)
     {
         var loggers = NullLoggerFactory.Instance;
         var clock = time ?? TimeProvider.System;
         var registry = await ImageRegistry.OpenAsync(
             new RegistryOptions { DatabasePath = System.IO.Path.Combine(path, "registry.sqlite"), Postgres = postgres, InstanceId = instance }, clock, loggers, Token);
+        path = storesIn ?? path;
         var plugins = Directory.GetDirectories(System.IO.Path.Combine(RepositoryPaths.Root, "plugins"))
             .Select(p => System.IO.Path.GetDirectoryName(System.IO.Path.Combine(p, "bin", RepositoryPaths.OutputKind))!)
             .Where(Directory.Exists)

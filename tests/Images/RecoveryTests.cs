@@ -168,13 +168,13 @@ public sealed class RecoveryTests
     }
 
     [Fact]
-    public async Task An_image_whose_data_vanished_reads_as_without_data_and_can_be_deleted()
+    public async Task An_image_whose_data_vanished_says_so_and_can_be_deleted()
     {
         await using var world = await ImageWorld.OpenAsync();
         var image = await world.CreateAsync();
         await world.UploadAsync(image, [1, 2, 3]);
         File.Delete(Path.Combine(world.Path, "disk", image.Id));
-        Assert.Null(await world.Images.Downloads.OpenAsync(ImageWorld.Owner, image.Id, Token));
+        Assert.Equal(ImageError.NotFound, await ImageWorld.RefusalAsync(world.Images.Downloads.OpenAsync(ImageWorld.Owner, image.Id, Token)));
         await world.Images.Catalog.DeleteAsync(ImageWorld.Owner, image.Id, Token);
     }
 

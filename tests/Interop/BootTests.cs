@@ -1,18 +1,12 @@
-using System.Diagnostics;
-using System.Text;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using GlanceGateway.Testing;
 
 namespace GlanceGateway.Interop.Tests;
 
 /// <summary>A real bootable image: GRUB's rescue disk, as ISO and as qcow2.</summary>
-public sealed partial class BootTests
+public sealed class BootTests
 {
     private const string Iso = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso";
-
-    /// <summary>A line of the menu in the image's own <c>grub.cfg</c>: GRUB has found, read and understood its file system.</summary>
-    private const string MenuLine = "FreeBSD (or GNU/kFreeBSD), via /boot/loader";
 
     private const string MemoryStore = "stores: { memory: { driver: memory } }\nmount: { directory: $ROOT/mount }";
 
@@ -58,53 +52,13 @@ public sealed partial class BootTests
         Assert.Equal(await Sha512Async(Iso), await Sha512Async(site["flat.raw"]));
     }
 
-    /// <summary>Boots without KVM. SeaBIOS mirrors the screen to the serial console, so what GRUB draws is read there.</summary>
     private static async Task BootAsync(string mounted, string format)
     {
-        var drive = format == "iso" ? $"file={mounted},format=raw,media=cdrom,readonly=on" : $"file={mounted},format=qcow2,if=ide,snapshot=on";
-        var start = new ProcessStartInfo("qemu-system-x86_64", ["-accel", "tcg", "-nographic", "-nodefaults", "-serial", "stdio", "-vga", "none", "-m", "128", "-drive", drive])
-        {
-            UseShellExecute = false,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using var qemu = Process.Start(start)!;
-        var errors = qemu.StandardError.ReadToEndAsync();
-        var console = new StringBuilder();
-        try
-        {
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-            limit.CancelAfter(TimeSpan.FromSeconds(60));
-            var buffer = new char[4096];
-            try
-            {
-                while (!Shows(console, MenuLine)
-                    && await qemu.StandardOutput.ReadAsync(buffer, limit.Token) is var count and > 0)
-                {
-                    console.Append(buffer, 0, count);
-                }
-            }
-            catch (OperationCanceledException)
-            {
-                // The assertions below show how far it came.
-            }
-        }
-        finally
-        {
-            qemu.Kill();
-            await qemu.WaitForExitAsync(CancellationToken.None);
-        }
-
-        Assert.True(Shows(console, "Welcome to GRUB!") && Shows(console, MenuLine), $"GRUB's menu did not come from {mounted}:\n{console}\n{await errors}");
+        await using var boot = new GrubBoot(
+            format == "iso" ? $"file={mounted},format=raw,media=cdrom,readonly=on" : $"file={mounted},format=qcow2,if=ide,snapshot=on", TimeSpan.FromSeconds(60));
+        var isBooted = await boot.AwaitAsync(GrubBoot.MenuLine);
+        Assert.True(isBooted && boot.Shows(GrubBoot.Welcome), $"GRUB's menu did not come from {mounted}:\n{await boot.EndAsync()}");
     }
-
-    /// <summary>Whether a text was drawn. Between two letters the BIOS may move the cursor, and in place of a space as well.</summary>
-    private static bool Shows(StringBuilder console, string text) =>
-        Movement().Replace(console.ToString(), "").Contains(Movement().Replace(text, ""), StringComparison.Ordinal);
-
-    [GeneratedRegex(@"\x1b\[[0-9;?]*[A-Za-z]|\s", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex Movement();
 
     private static async Task<string> QemuImgAsync(params string[] arguments) => (await Command.RunAsync("qemu-img", arguments)).Succeeded().Output;
 

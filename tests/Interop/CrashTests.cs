@@ -12,38 +12,40 @@ public sealed class CrashTests(ITestOutputHelper output)
     [Fact]
     public async Task A_kill_during_an_upload_leaves_the_image_queued_at_once()
     {
-        var random = new Random(4711);
         var md5 = PatternContent.Md5(Size);
-        await using var site = await Site.StartedAsync();
-        var whole = new HashSet<string>(StringComparer.Ordinal);
         var cut = 0;
-        for (var kill = 0; kill < (Requires.FullCounts ? 30 : 3); kill++)
+        await Kills.RunAsync(seed: 4711, reduced: 3, async (random, kills) =>
         {
-            var id = await site.Images.CreateAsync($"kill {kill}");
-            // The first kill of each three comes after the last byte, when hashes, commit and registration follow.
-            var moment = kill % 3 == 0 ? Size : random.NextInt64(Size);
-            var delay = random.Next(kill % 3 == 0 ? 250 : 5);
-            var acknowledged = await UploadAndKillAsync(site, id, moment, TimeSpan.FromMilliseconds(delay));
-
-            await site.StartAsync();
-            var state = await site.Images.StateAsync(id);
-            output.WriteLine($"killed {delay} ms after {moment} bytes: acknowledged {acknowledged}, {state}");
-            if (acknowledged)
+            await using var site = await Site.StartedAsync();
+            var whole = new HashSet<string>(StringComparer.Ordinal);
+            for (var kill = 0; kill < kills; kill++)
             {
-                Assert.Equal("active", state);
-            }
+                var id = await site.Images.CreateAsync($"kill {kill}");
+                // The first kill of each three comes after the last byte, when hashes, commit and registration follow.
+                var moment = kill % 3 == 0 ? Size : random.NextInt64(Size);
+                var delay = random.Next(kill % 3 == 0 ? 250 : 5);
+                var acknowledged = await UploadAndKillAsync(site, id, moment, TimeSpan.FromMilliseconds(delay));
 
-            if (state == "queued")
-            {
-                cut++;
+                await site.StartAsync();
+                var state = await site.Images.StateAsync(id);
+                output.WriteLine($"killed {delay} ms after {moment} bytes: acknowledged {acknowledged}, {state}");
+                if (acknowledged)
+                {
+                    Assert.Equal("active", state);
+                }
+
+                if (state == "queued")
+                {
+                    Interlocked.Increment(ref cut);
+                    await site.HoldsOnlyAsync([.. whole]);
+                    Assert.Equal(HttpStatusCode.NoContent, await site.Images.UploadAsync(id, new PatternContent(Size)));
+                }
+
+                Assert.Equal((Size, md5), await site.Images.DownloadAsync(id));
+                whole.Add(id);
                 await site.HoldsOnlyAsync([.. whole]);
-                Assert.Equal(HttpStatusCode.NoContent, await site.Images.UploadAsync(id, new PatternContent(Size)));
             }
-
-            Assert.Equal((Size, md5), await site.Images.DownloadAsync(id));
-            whole.Add(id);
-            await site.HoldsOnlyAsync([.. whole]);
-        }
+        });
 
         Assert.True(cut > 0, "no kill came during an upload, so nothing was tested");
     }

@@ -25,16 +25,15 @@ public sealed class ImportCrashTests(ITestOutputHelper output)
 
     private static readonly string md5 = PatternContent.Md5(Size);
 
-    private static int Kills => Requires.FullCounts ? 100 : 2;
+    private const int KillsInGate = 2;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_kill_while_data_is_staged_leaves_all_of_it_or_nothing()
+    public Task A_kill_while_data_is_staged_leaves_all_of_it_or_nothing() => Kills.RunAsync(seed: 61, KillsInGate, async (random, kills) =>
     {
-        var random = new Random(61);
         await using var site = await Site.StartedAsync(configuration: Stores);
-        for (var kill = 0; kill < Kills; kill++)
+        for (var kill = 0; kill < kills; kill++)
         {
             var id = await site.Images.CreateAsync($"stage {kill}");
             var acknowledged = await StageAndKillAsync(site, id, kill % 2 == 0 ? random.Next(Size) : Size, TimeSpan.FromMilliseconds(random.Next(60)));
@@ -54,7 +53,7 @@ public sealed class ImportCrashTests(ITestOutputHelper output)
             await ImportAsync(site, id, new { method = new { name = "glance-direct" } });
             await DoneAsync(site, id, "fast");
         }
-    }
+    });
 
     [Fact]
     public Task A_kill_during_an_import_of_staged_data_does_not_stop_it() => KillDuringAsync(
@@ -139,11 +138,10 @@ public sealed class ImportCrashTests(ITestOutputHelper output)
     }
 
     /// <summary>Starts the work, kills the gateway in the middle of it, and expects the next one to end it without being asked.</summary>
-    private async Task KillDuringAsync(int seed, Func<Site, string, Task> prepare, object import, string stores)
+    private Task KillDuringAsync(int seed, Func<Site, string, Task> prepare, object import, string stores) => Kills.RunAsync(seed, KillsInGate, async (random, kills) =>
     {
-        var random = new Random(seed);
         await using var site = await Site.StartedAsync(configuration: Stores);
-        for (var kill = 0; kill < Kills; kill++)
+        for (var kill = 0; kill < kills; kill++)
         {
             var id = await site.Images.CreateAsync($"import {kill}");
             await prepare(site, id);
@@ -157,5 +155,5 @@ public sealed class ImportCrashTests(ITestOutputHelper output)
             output.WriteLine($"killed {delay} ms after the start of the import, {before}");
             await DoneAsync(site, id, stores);
         }
-    }
+    });
 }

@@ -6,7 +6,7 @@ using GlanceGateway.Testing;
 namespace GlanceGateway.Interop.Tests;
 
 /// <summary>Limits that a real Keystone keeps.</summary>
-public sealed class KeystoneLimitTests(KeystoneServer keystone) : IClassFixture<KeystoneServer>, IAsyncLifetime
+public sealed class KeystoneLimitTests(KeystoneServer keystone) : IAsyncLifetime
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 

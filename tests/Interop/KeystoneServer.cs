@@ -10,7 +10,7 @@ namespace GlanceGateway.Interop.Tests;
 public sealed class KeystoneServer : IAsyncDisposable
 {
     private readonly TempDirectory directory = new();
-    private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromMinutes(3) };
+    private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromMinutes(5) };
     private readonly Lazy<Task> start;
     private readonly int port = FreePort();
     private Dictionary<string, string> settings = [];
@@ -46,25 +46,25 @@ public sealed class KeystoneServer : IAsyncDisposable
     public async Task<GatewayProcess> StartGatewayAsync(string name, string identity)
     {
         var file = directory[$"{name}.yaml"];
-        await File.WriteAllTextAsync(file, $"identity:\n  mode: keystone\n  auth_url: {Url}\n{identity}\n");
+        // Keystone is slow on a machine that has much else to do.
+        await File.WriteAllTextAsync(file, $"identity:\n  mode: keystone\n  timeout: 60s\n  auth_url: {Url}\n{identity}\n");
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return await GatewayProcess.StartAsync(directory[name], "--config", file);
     }
 
     /// <summary>Runs the unified client as one of Keystone's users, whose password is known.</summary>
     public Task<CommandResult> OpenStackAsync(string user, string project, params string[] arguments) =>
-        Command.RunAsync(
-            "openstack",
-            arguments,
-            new Dictionary<string, string>(settings)
-            {
-                ["OS_USERNAME"] = user,
-                ["OS_PASSWORD"] = $"{user}secret",
-                ["OS_PROJECT_NAME"] = project,
-                ["HOME"] = directory.Path,
-                ["LC_ALL"] = "C.UTF-8",
-            },
-            TimeSpan.FromMinutes(2));
+        Command.RunAsync("openstack", arguments, EnvironmentOf(user, project), TimeSpan.FromMinutes(2));
+
+    /// <summary>The environment in which a client is one of Keystone's users.</summary>
+    public Dictionary<string, string> EnvironmentOf(string user, string project) => new(settings)
+    {
+        ["OS_USERNAME"] = user,
+        ["OS_PASSWORD"] = $"{user}secret",
+        ["OS_PROJECT_NAME"] = project,
+        ["HOME"] = directory.Path,
+        ["LC_ALL"] = "C.UTF-8",
+    };
 
     /// <summary>A token of a user.</summary>
     /// <param name="user">The user.</param>
@@ -157,21 +157,47 @@ public sealed class KeystoneServer : IAsyncDisposable
     {
         await StartAsync();
         gateway = await StartGatewayAsync("gateway", "  username: glance\n  password: glancesecret\n  project_name: service");
+        await PublishAsync(gateway);
+    }
+
+    /// <summary>Makes a gateway the image endpoint of the catalogue.</summary>
+    public async Task PublishAsync(GatewayProcess published)
+    {
         var admin = await TokenAsync("admin", "admin");
         var services = await CallAsync(HttpMethod.Get, "services?type=image", admin);
-        var endpoints = await CallAsync(HttpMethod.Get, $"endpoints?service_id={services["services"]![0]!["id"]}", admin);
+        var endpoints = await CallAsync(HttpMethod.Get, $"endpoints?service_id={services["services"]![0]!["id"]}&region_id=RegionOne", admin);
         foreach (var endpoint in endpoints["endpoints"]!.AsArray())
         {
-            var address = new JsonObject { ["endpoint"] = new JsonObject { ["url"] = gateway.Address.GetLeftPart(UriPartial.Authority) } };
+            var address = new JsonObject { ["endpoint"] = new JsonObject { ["url"] = published.Address.GetLeftPart(UriPartial.Authority) } };
             await CallAsync(HttpMethod.Patch, $"endpoints/{endpoint!["id"]}", admin, address);
         }
+    }
+
+    /// <summary>Puts the public address of a service into the catalogue; service and region are made if they are not there.</summary>
+    public async Task RegisterAsync(string type, string region, string url)
+    {
+        var admin = await TokenAsync("admin", "admin");
+        var services = await CallAsync(HttpMethod.Get, $"services?type={type}", admin);
+        var service = services["services"] is JsonArray { Count: > 0 } found
+            ? found[0]!
+            : (await CallAsync(HttpMethod.Post, "services", admin, new JsonObject { ["service"] = new JsonObject { ["type"] = type, ["name"] = type } }))["service"]!;
+        var regions = await CallAsync(HttpMethod.Get, "regions", admin);
+        if (regions["regions"]!.AsArray().All(known => known!["id"]!.ToString() != region))
+        {
+            await CallAsync(HttpMethod.Post, "regions", admin, new JsonObject { ["region"] = new JsonObject { ["id"] = region } });
+        }
+
+        await CallAsync(HttpMethod.Post, "endpoints", admin, new JsonObject
+        {
+            ["endpoint"] = new JsonObject { ["service_id"] = service["id"]!.ToString(), ["interface"] = "public", ["url"] = url, ["region_id"] = region },
+        });
     }
 
     private Task<CommandResult> RunAsync(string action) => Command.RunAsync(
         Path.Combine(RepositoryPaths.Root, "tests/servers/keystone.sh"),
         [action, directory["keystone"]],
         new Dictionary<string, string> { ["KEYSTONE_PORT"] = port.ToString(CultureInfo.InvariantCulture) },
-        TimeSpan.FromMinutes(3));
+        TimeSpan.FromMinutes(10));
 
     private async Task<string> LogInAsync(JsonObject auth)
     {

@@ -8,7 +8,7 @@ using GlanceGateway.Testing;
 namespace GlanceGateway.Interop.Tests;
 
 /// <summary>The gateway as an OpenStack service: a real Keystone, its users, and the unified client that finds the gateway in the catalogue.</summary>
-public sealed class KeystoneTests(KeystoneServer keystone) : IClassFixture<KeystoneServer>, IAsyncLifetime
+public sealed class KeystoneTests(KeystoneServer keystone) : IAsyncLifetime
 {
     public async ValueTask InitializeAsync() => await keystone.StartedAsync();
 

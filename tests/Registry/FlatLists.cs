@@ -1,4 +1,5 @@
 using GlanceGateway.Registry;
+using GlanceGateway.Registry.Sql;
 
 namespace GlanceGateway.Registry.Tests;
 
@@ -18,6 +19,11 @@ public static class FlatLists
             { "admin, all", admin with { Visibility = VisibilityFilter.All } },
             { "admin, hidden too", admin with { Hidden = null } },
             { "admin, by name", admin with { Sort = [ByName] } },
+            { "admin, by size", admin with { Sort = [new(ImageColumn.Size, Descending: true)] } },
+            { "admin, one status", admin with { Filters = [new(ImageColumn.Status, Comparison.Equal, [ImageStatus.Saving])] } },
+            { "admin, a rare property", admin with { Properties = [new("colour", "rare")] } },
+            { "project, by size", project with { Sort = [new(ImageColumn.Size, Descending: true)] } },
+            { "project, a rare property", project with { Properties = [new("colour", "rare")] } },
             { "admin, one name", admin with { Filters = [new(ImageColumn.Name, Comparison.Equal, ["image 7"])] } },
             { "admin, one id", admin with { Filters = [new(ImageColumn.Id, Comparison.Equal, ["nothing"])] } },
             { "admin, a rare tag", admin with { Tags = ["rare"] } },
@@ -32,6 +38,46 @@ public static class FlatLists
         };
     }
 
+    /// <summary>All images, in the order of most lists.</summary>
+    public static ImageQuery Everything { get; } = new() { Viewer = new ImageViewer("few", SeesEverything: true), Visibility = VisibilityFilter.All, Limit = 1000 };
+
+    /// <summary>One filter at a time, and the index by which few images are found; null where a walk along the list finds many.</summary>
+    public static TheoryData<string, ImageQuery, string?> Combinations() => new()
+    {
+        { "no filter", Everything with { Limit = 25 }, null },
+        { "a name", Everything with { Limit = 25, Filters = [new(ImageColumn.Name, Comparison.Equal, ["common"])] }, null },
+        { "active", Everything with { Limit = 25, Filters = [new(ImageColumn.Status, Comparison.Equal, [ImageStatus.Active])] }, null },
+        { "queued", Everything with { Limit = 25, Filters = [new(ImageColumn.Status, Comparison.Equal, [ImageStatus.Queued])] }, null },
+        { "a common tag", Everything with { Limit = 25, Tags = ["common"] }, null },
+        { "a rare tag", Everything with { Limit = 25, Tags = ["common", "rare"] }, "image_tags" },
+        { "a common property", Everything with { Limit = 25, Properties = [new("colour", "common")] }, null },
+        { "a rare property", Everything with { Limit = 25, Properties = [new("colour", "rare")] }, "image_properties_by_value" },
+    };
+
+    /// <summary>A query for everybody, in all flat orders, from the start and from a marker.</summary>
+    public static IEnumerable<(string What, ImageQuery Query)> WithViewersSortsAndMarkers(ImageQuery query, string marker) =>
+        from viewer in new[] { new ImageViewer("few", SeesEverything: true), new("few", SeesEverything: false), new("many", SeesEverything: false), new(null, SeesEverything: false) }
+        from column in new[] { ImageColumn.CreatedAt, ImageColumn.Name, ImageColumn.Size }
+        from after in new[] { null, marker }
+        where after is null || viewer.SeesEverything
+        select ($"{viewer} by {column}{(after is null ? "" : " after a marker")}", query with
+        {
+            Viewer = viewer, Visibility = VisibilityFilter.Default, Sort = [new ImageSort(column, Descending: column != ImageColumn.Name)], Marker = after,
+        });
+
+    /// <summary>Gives more images a name, a tag and a property than are looked up one by one.</summary>
+    public static Task AddCommonValues(ImageRegistry registry) => registry.Do(async (unit, token) =>
+    {
+        for (var number = 0; number <= RareFilter.Few; number++)
+        {
+            await unit.InsertImageAsync(
+                new Image { Id = new Guid(number, 1, 0, new byte[8]).ToString(), Name = "common", Owner = "many", Visibility = ImageVisibility.Private, Tags = ["common"], Properties = [new("colour", "common")] },
+                token);
+        }
+
+        return 0;
+    });
+
     /// <summary>Adds images by number; the project "few" owns, or has shared with it, some of the first 40.</summary>
     public static async Task Fill(ImageRegistry registry, int from, int to) => await registry.Do(async (unit, token) =>
     {
@@ -45,6 +91,9 @@ public static class FlatLists
                 Owner = few && number % 2 == 0 ? "few" : "many",
                 Visibility = (ImageVisibility)(number / 2 % 4),
                 Hidden = number % 10 == 0,
+                Size = number * 7919 % 1000,
+                Status = number % 100 == 99 ? ImageStatus.Queued : number is 2 or 5 ? ImageStatus.Saving : ImageStatus.Active,
+                Properties = number is 3 or 8 ? [new("colour", "rare")] : [],
                 Tags = number is 3 or 8 ? ["common", "rare"] : ["common"],
             };
             await unit.InsertImageAsync(image, token);

@@ -30,6 +30,10 @@ public sealed class ListVisibilityOnSqlite(SharedSqliteHome home) : ListVisibili
 
 public sealed class ListVisibilityOnPostgres(SharedPostgresHome home) : ListVisibilityTests(home), IClassFixture<SharedPostgresHome>;
 
+public sealed class ListTimeoutsOnSqlite() : ListTimeoutTests(new SqliteHome());
+
+public sealed class ListTimeoutsOnPostgres() : ListTimeoutTests(new PostgresHome());
+
 public sealed class TasksOnSqlite() : TaskTests(new SqliteHome());
 
 public sealed class TasksOnPostgres() : TaskTests(new PostgresHome());
@@ -42,3 +46,7 @@ public sealed class UsageOnSqlite() : UsageTests(new SqliteHome())
 }
 
 public sealed class UsageOnPostgres() : UsageTests(new PostgresHome());
+
+public sealed class PlacesOnSqlite() : PlaceTests(new SqliteHome());
+
+public sealed class PlacesOnPostgres() : PlaceTests(new PostgresHome());

@@ -11,8 +11,8 @@ public abstract class RegistryHome : IAsyncDisposable
     public StandingClock Clock { get; } = new();
 
     /// <summary>Opens the registry as a gateway would; it is closed with this.</summary>
-    public async Task<ImageRegistry> OpenAsync(string instance = "gateway-1") =>
-        await OpenAsync(await PlaceAsync() with { InstanceId = instance }, Clock);
+    public async Task<ImageRegistry> OpenAsync(string instance = "gateway-1", TimeSpan? listTimeout = null) =>
+        await OpenAsync(await PlaceAsync() with { InstanceId = instance, ListTimeout = listTimeout ?? TimeSpan.FromMinutes(1) }, Clock);
 
     public async ValueTask DisposeAsync()
     {

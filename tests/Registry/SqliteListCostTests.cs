@@ -33,18 +33,37 @@ public sealed class SqliteListCostTests : IAsyncDisposable
     public async Task No_plan_scans_the_images(string what, ImageQuery query)
     {
         var registry = await _file.OpenAsync();
-        var (sql, parameters) = ImageList.Statement(query, Dialect.Sqlite);
-        var plan = await registry.ReadAsync(
-            async (connection, _) => (await connection.QueryAsync<PlanRow>("EXPLAIN QUERY PLAN " + sql, parameters)).Select(row => row.Detail).ToList(),
-            TestContext.Current.CancellationToken);
+        var plan = await PlanAsync(registry, query);
         Assert.DoesNotContain(plan, step => step.StartsWith("SCAN i", StringComparison.Ordinal) || step.StartsWith("SCAN f", StringComparison.Ordinal));
 
         // Right after the walk along an index of a branch comes the scan of its page: nothing in between sorts all that the branch could hold.
-        var walks = plan.Index().Where(step => step.Item.StartsWith("SEARCH i USING INDEX images_by", StringComparison.Ordinal)).ToList();
-        Assert.All(walks, walk => Assert.Equal("SCAN b", plan[walk.Index + 1]));
+        var walks = Walks(plan);
+        Assert.All(walks, walk => Assert.DoesNotContain("TEMP B-TREE", plan[walk.Index + 1], StringComparison.Ordinal));
         Assert.True(
-            walks.Count > 0 || query.Tags.Count > 0 || query.Filters.Any(filter => filter.Column == ImageColumn.Id),
+            walks.Count > 0 || query.Tags.Count > 0 || query.Properties.Count > 0 || query.Filters.Any(filter => filter.Column == ImageColumn.Id),
             $"{what}:\n{string.Join('\n', plan)}");
+    }
+
+    [Theory]
+    [MemberData(nameof(FlatLists.Combinations), MemberType = typeof(FlatLists), DisableDiscoveryEnumeration = true)]
+    public async Task Every_walk_is_along_the_index_of_its_order_and_rare_values_are_found_by_theirs(string filter, ImageQuery query, string? foundBy)
+    {
+        var registry = await _file.OpenAsync();
+        await FlatLists.Fill(registry, 0, 60);
+        await FlatLists.AddCommonValues(registry);
+        var problems = new List<string>();
+        foreach (var (what, asked) in FlatLists.WithViewersSortsAndMarkers(query, (await registry.List(FlatLists.Everything))[30].Id))
+        {
+            var plan = await PlanAsync(registry, asked);
+            var walks = Walks(plan);
+            var right = foundBy is null
+                ? walks.Count > 0 && walks.TrueForAll(walk => !plan[walk.Index + 1].Contains("TEMP B-TREE", StringComparison.Ordinal) || walk.Item.Contains("unready", StringComparison.Ordinal))
+                : walks.Count == 0 && plan.Exists(step => step.Contains(foundBy, StringComparison.Ordinal));
+            if (!right || plan.Exists(step => step.StartsWith("SCAN i", StringComparison.Ordinal) || step.StartsWith("SCAN f", StringComparison.Ordinal)))
+                problems.Add($"{filter}, {what}:\n{string.Join('\n', plan)}");
+        }
+
+        Assert.True(problems.Count == 0, string.Join("\n\n", problems));
     }
 
     [Fact]
@@ -55,6 +74,17 @@ public sealed class SqliteListCostTests : IAsyncDisposable
         var query = new ImageQuery { Viewer = new ImageViewer(null, SeesEverything: true) };
         Assert.Equal(await Statements(registry, query with { Limit = 1 }), await Statements(registry, query with { Limit = 300 }));
     }
+
+    private static Task<List<string>> PlanAsync(ImageRegistry registry, ImageQuery query) => registry.ReadAsync(
+        async (connection, token) =>
+        {
+            var (sql, parameters) = (await ImageList.StatementAsync(connection, query, token))!.Value;
+            return (await connection.QueryAsync<PlanRow>("EXPLAIN QUERY PLAN " + sql, parameters)).Select(row => row.Detail).ToList();
+        },
+        TestContext.Current.CancellationToken);
+
+    private static List<(int Index, string Item)> Walks(List<string> plan) =>
+        plan.Index().Where(step => step.Item.StartsWith("SEARCH i USING INDEX images_", StringComparison.Ordinal) && !step.Item.Contains("images_by_name ", StringComparison.Ordinal)).ToList();
 
     private static Task<long> Steps(ImageRegistry registry, ImageQuery query) => registry.ReadAsync(async (connection, token) =>
     {

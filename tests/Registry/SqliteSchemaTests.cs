@@ -117,7 +117,7 @@ public sealed class SqliteSchemaTests : IAsyncDisposable
             CREATE TABLE last (id TEXT)
             """);
         Assert.Equal(0, await registry.Count("last"));
-        Assert.Equal(1, await registry.Count("sqlite_master WHERE type = 'trigger'"));
+        Assert.Equal(1, await registry.Count("sqlite_master WHERE type = 'trigger' AND name = 'later'"));
     }
 
     [Fact]

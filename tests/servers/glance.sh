@@ -2,7 +2,8 @@
 # A real OpenStack Glance on SQLite on loopback. As root.
 #   glance.sh start DIR    prints its settings as KEY=VALUE; a second start after a stop serves the same images
 #   glance.sh stop DIR
-# Settings: GLANCE_PORT, GLANCE_WORKERS (1), GLANCE_FLAVOR: empty (no authentication, everyone is administrator) or headers (identity from X-* headers).
+# Settings: GLANCE_PORT, GLANCE_WORKERS (1), GLANCE_FLAVOR: empty (no authentication, everyone is administrator), headers (identity from X-* headers)
+# or keystone (tokens of GLANCE_AUTH_URL, a Keystone as keystone.sh makes it).
 . "$(dirname "$(realpath "$0")")/common.sh"
 parse "$@"
 PORT=${GLANCE_PORT:?} WORKERS=${GLANCE_WORKERS:-1} FLAVOR=${GLANCE_FLAVOR:-}
@@ -18,6 +19,7 @@ if pid_alive "$PIDFILE" && answers; then report; exit 0; fi
 mkdir -p "$D"/{etc,log,run,store,staging,tasks,lock}
 pipeline="cors healthcheck http_proxy_to_wsgi versionnegotiation unauthenticated-context rootapp"
 [ "$FLAVOR" = headers ] && pipeline="cors healthcheck http_proxy_to_wsgi versionnegotiation context rootapp"
+[ "$FLAVOR" = keystone ] && pipeline="cors healthcheck http_proxy_to_wsgi versionnegotiation authtoken context rootapp"
 cat >"$CONF" <<R
 [DEFAULT]
 bind_host = 127.0.0.1
@@ -40,6 +42,15 @@ flavor = test
 config_file = $D/etc/paste.ini
 [oslo_concurrency]
 lock_path = $D/lock
+[keystone_authtoken]
+www_authenticate_uri = ${GLANCE_AUTH_URL:-}
+auth_url = ${GLANCE_AUTH_URL:-}
+auth_type = password
+username = glance
+password = glancesecret
+project_name = service
+user_domain_name = Default
+project_domain_name = Default
 R
 paste=
 for p in /etc/glance /usr/share/glance /usr/share/doc/glance-common; do
@@ -57,5 +68,5 @@ if [ ! -f "$D/ready" ]; then
   touch "$D/ready"
 fi
 spawn glance glance-api --config-file "$CONF"
-wait_for 90 "$PIDFILE" answers || die "it did not start: $(tail -n 3 "$D/log/glance.log")"
+wait_for 300 "$PIDFILE" answers || die "it did not start: $(tail -n 3 "$D/log/glance.log")"
 report

@@ -44,6 +44,10 @@ internal static class ErrorStatus
                 // A database that was away comes back within seconds, as a rule: it restarts, or another takes over.
                 foreseen = false;
                 return new(503, "The registry of images cannot be reached for now.", fault) { Header = ("Retry-After", "5") };
+            case ListTimeoutException slow:
+                // Not 503, on which clients ask the same again by themselves. The operator may want to know who asks, or to allow more time.
+                foreseen = false;
+                return new(504, slow.Message, slow);
             case BadHttpRequestException bad:
                 return new(bad.StatusCode, null, bad);
             // The server's word for a chunk whose length is more than 31 bits; all its other complaints about chunks are the type above.

@@ -24,6 +24,7 @@ internal static class ErrorText
         500 => "Internal Server Error",
         501 => "Not Implemented",
         503 => "Service Unavailable",
+        504 => "Gateway Timeout",
         _ => status < 500 ? "Bad Request" : "Internal Server Error",
     };
 
@@ -40,6 +41,7 @@ internal static class ErrorText
         500 => "The server has either erred or is incapable of performing the requested operation.",
         501 => "The request method is not implemented.",
         503 => "The service is not available for now.",
+        504 => "The answer took too long.",
         _ => "The request could not be understood.",
     };
 }

@@ -3,6 +3,7 @@ using GlanceGateway.Fuse;
 using GlanceGateway.Host.Configuration;
 using GlanceGateway.Host.Logging;
 using GlanceGateway.Host.Policy;
+using GlanceGateway.Images;
 using GlanceGateway.Registry;
 using GlanceGateway.Stores;
 
@@ -192,6 +193,11 @@ internal sealed class DoctorCommand(CommandTerminal terminal, TimeProvider time)
             {
                 Wrong("database", string.Create(CultureInfo.InvariantCulture, $"its clock is {difference.TotalSeconds:0.#} s away from this machine's"), "Let both follow the same time servers (chrony, systemd-timesyncd).");
                 return;
+            }
+
+            foreach (var store in StoreDisagreement.Find(await registry.ListPlacesAsync(limit.Token), time.GetUtcNow()))
+            {
+                Doubtful("gateways", $"{store.Name} {store.Text}", "Let all gateways use one that they share, or give the stores different names.");
             }
 
             Fine("database", $"{RegistryPlace.Of(configuration)} answers and has this version's schema");

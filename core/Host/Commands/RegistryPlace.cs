@@ -12,6 +12,7 @@ internal static class RegistryPlace
         DatabasePath = data?.RegistryFile,
         Postgres = Postgres(configuration),
         InstanceId = data?.InstanceId ?? "",
+        ListTimeout = configuration.Database.ListTimeout,
     };
 
     /// <summary>The PostgreSQL database; null for the file in the data directory.</summary>

@@ -1,3 +1,4 @@
+using GlanceGateway.Api;
 using GlanceGateway.Host.Configuration;
 using GlanceGateway.Host.Logging;
 using GlanceGateway.Host.Policy;
@@ -57,10 +58,12 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             LocationQuota = configuration.Locations.ImageLocationQuota,
             SecureHash = configuration.Locations.DoSecureHash,
             DescribedProperties = describedProperties,
+            Node = configuration.Database.Provider == DatabaseProvider.Postgresql ? configuration.Node ?? Environment.MachineName : null,
         };
         var policy = new PolicyRules(policyFile?.Rules ?? PolicySet.Default);
         await using var caches = GatewayCaches.Open(configuration, data.Scratch, time, loggers.CreateLogger("GlanceGateway.Blocks"));
         using var signatures = ConfiguredSignatures.Open(configuration, loggers, time);
+        using var regions = configuration.Import.Options.Methods.Contains(ImportMethodNames.GlanceDownload) ? new KeystoneRegions(configuration.Identity.Keystone!) : null;
         var limits = ConfiguredQuotas.Open(configuration, loggers, time);
         using var limitsClosed = limits as IDisposable;
         await using var images = new ImageServices(
@@ -72,7 +75,7 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             policy,
             limits,
             caches.Images,
-            configuration.Import.Options with { Outbound = configuration.Outbound },
+            configuration.Import.Options with { Outbound = configuration.Outbound, Regions = regions },
             staging.Default.State == StoreState.Ready ? staging : null,
             signatures.Options);
         await using var policyWatch = WatchPolicy(policyFile, policy, logger);

@@ -19,6 +19,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
         {
             File = file,
             DataDirectory = data,
+            Node = section.Text("node", "a name, such as node-a"),
             Listen = section.Read("listen", ValueFormats.EndpointForm, scalar => ValueFormats.TryParseEndpoint(scalar.Value, out var endpoint) ? endpoint : null)
                 ?? new IPEndPoint(IPAddress.Loopback, 9292),
             PluginDirectories = directories ?? [Path.Join(environment.ProgramDirectory, "plugins")],
@@ -101,6 +102,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Provider = section.Choice("provider", ("sqlite", DatabaseProvider.Sqlite), ("postgresql", DatabaseProvider.Postgresql)) ?? DatabaseProvider.Sqlite,
             Connection = section.Text("connection", "a connection string, such as 'Host=db.example.org;Database=glance;Username=glance'"),
             PasswordFile = section.Directory("password_file"),
+            ListTimeout = section.Duration("list_timeout", TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)) ?? TimeSpan.FromSeconds(10),
         };
         section.Finish();
         return database;
@@ -190,6 +192,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Keeper = section.Directory("keeper"),
             Group = section.Text("group", "the name or number of a group"),
             WorldReadable = section.Flag("world_readable") ?? false,
+            Passthrough = section.Flag("passthrough") ?? true,
         };
         section.Finish();
         return mount;

@@ -17,6 +17,7 @@ internal static class ConfigurationChecks
         CheckIdentity(configuration, log, warnings);
         CheckDatabase(configuration, log);
         CheckStaging(configuration, log, warnings);
+        CheckImportMethods(configuration, log);
         CheckSignatures(configuration, log, warnings);
         CheckQuotas(configuration, log, warnings);
         CheckMount(configuration, log, warnings);
@@ -139,6 +140,18 @@ internal static class ConfigurationChecks
             warnings.Add(
                 "data to be imported is staged in the data directory, which other gateways on this database do not see; if there are any, "
                 + "set import.staging_store to a store that all of them reach");
+        }
+    }
+
+    private static void CheckImportMethods(GatewayConfiguration configuration, BindingLog log)
+    {
+        if (log.IsSound("import", "import.methods", "identity", "identity.mode")
+            && configuration.Identity.Mode != IdentityMode.Keystone
+            && configuration.Import.Options.Methods.Contains(ImportMethodNames.GlanceDownload))
+        {
+            log.Report(
+                log.PlaceOf("import.methods"), "import.methods",
+                "glance-download finds other regions through the identity service, and asks them with the user's token; set identity.mode to keystone, or leave it out");
         }
     }
 

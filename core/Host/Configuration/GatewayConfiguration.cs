@@ -16,6 +16,9 @@ public sealed record GatewayConfiguration
     /// <summary><c>data</c>: the directory of everything that this gateway keeps on local disk.</summary>
     public required string DataDirectory { get; init; }
 
+    /// <summary><c>node</c>: what operators call this gateway among several; null for the machine's name.</summary>
+    public string? Node { get; init; }
+
     /// <summary><c>plugins</c>, or <c>plugins.directories</c>: directories whose sub-directories are plugins, in the order of search.</summary>
     public required IReadOnlyList<string> PluginDirectories { get; init; }
 
@@ -200,6 +203,9 @@ public sealed record DatabaseConfiguration
     /// <summary><c>database.password_file</c>: a file that holds the password; null for none.</summary>
     public string? PasswordFile { get; init; }
 
+    /// <summary><c>database.list_timeout</c>: how long the database may take over one page of images.</summary>
+    public TimeSpan ListTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Leaves the connection string out: it may hold a password.</summary>
     public override string ToString() => Provider.ToString();
 }
@@ -221,6 +227,9 @@ public sealed record MountConfiguration
 
     /// <summary><c>mount.world_readable</c>: whether every local user may read every image in the mount.</summary>
     public bool WorldReadable { get; init; }
+
+    /// <summary><c>mount.passthrough</c>: whether the kernel may read local files by itself, unseen by the gateway.</summary>
+    public bool Passthrough { get; init; } = true;
 }
 
 /// <summary>As whom a mount looks.</summary>

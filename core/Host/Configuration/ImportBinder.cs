@@ -5,7 +5,7 @@ namespace GlanceGateway.Host.Configuration;
 /// <summary>Reads <c>import</c>: by which ways other than an upload data may come in.</summary>
 internal static class ImportBinder
 {
-    private static readonly string[] methods = [ImportMethodNames.GlanceDirect, ImportMethodNames.WebDownload, ImportMethodNames.CopyImage];
+    private static readonly string[] methods = [ImportMethodNames.GlanceDirect, ImportMethodNames.WebDownload, ImportMethodNames.GlanceDownload, ImportMethodNames.CopyImage];
 
     private static readonly ImageSchema schema = new(new ImageOptions());
 
@@ -31,6 +31,7 @@ internal static class ImportBinder
                 Decompression = BindDecompression(section.Child("decompression", "'max_ratio: 1000'")),
                 Conversion = BindConversion(section.Child("conversion", "'output_format: raw'"), data),
                 Inject = BindInject(section.Child("inject_metadata", "'properties: [os_distro=debian]'")),
+                CopiedProperties = BindDownload(section.Child("glance_download", "'properties: [hw_, os_type]'")) ?? defaults.CopiedProperties,
                 ParallelImports = section.Number("parallel_imports", 1, 1000) ?? defaults.ParallelImports,
                 ParallelStores = section.Number("parallel_stores", 1, 100) ?? defaults.ParallelStores,
                 TaskLifetime = section.Duration("task_lifetime", TimeSpan.FromMinutes(1), TimeSpan.FromDays(365)) ?? defaults.TaskLifetime,
@@ -46,6 +47,13 @@ internal static class ImportBinder
         options = options with { MaxRatio = section?.Number("max_ratio", 2, 1_000_000) ?? options.MaxRatio };
         section?.Finish();
         return options;
+    }
+
+    private static IReadOnlyList<string>? BindDownload(Section? section)
+    {
+        var properties = section?.Texts("properties", "how names begin, such as [hw_, os_type]");
+        section?.Finish();
+        return properties;
     }
 
     private static ConversionOptions BindConversion(Section? section, string data)

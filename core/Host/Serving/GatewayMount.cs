@@ -49,6 +49,7 @@ internal sealed class GatewayMount : IAsyncDisposable
             Uid = LinuxUsers.EffectiveUser,
             Gid = wanted.Group is { } group ? LinuxUsers.GroupId(group) ?? throw NoSuchGroup(configuration, group) : LinuxUsers.EffectiveGroup,
             WorldReadable = wanted.WorldReadable,
+            Passthrough = wanted.Passthrough,
             Keeper = wanted.Keeper,
             AllowOther = privileged || wanted.Keeper is not null || LinuxUsers.MayAllowOthers(),
         };

@@ -18,20 +18,22 @@ namespace GlanceGateway.Images;
 /// One that copies an active image to more stores is told to stop, and waited for.
 /// </remarks>
 internal sealed class ImageDeletion(
-    ImageRegistry registry, StoreSet stores, StagingArea staging, TaskRunner runner, ImageOptions options, TimeProvider time)
+    ImageRegistry registry, StoreSet stores, StorePlaces places, StagingArea staging, TaskRunner runner, ImageOptions options, TimeProvider time)
 {
     public static ImageException NothingToDelete(string id) => new(ImageError.NotFound, $"Failed to find image {id} to delete");
 
     /// <summary>Deletes one copy of an image's data.</summary>
     /// <returns>Null when it is gone; why not, when it is whole and stays.</returns>
     /// <exception cref="StoreException">The store did not answer: it may be gone or not.</exception>
-    public static async Task<ImageException?> DeleteCopyAsync(IStorageDriver driver, StoreIntent intent, CancellationToken cancellationToken)
+    public static async Task<ImageException?> DeleteCopyAsync(
+        IStorageDriver driver, StorePlaces places, StoreIntent intent, CancellationToken cancellationToken)
     {
         try
         {
             return await driver.DeleteAsync(intent.Url!, cancellationToken) switch
             {
-                StoreOutcome.Ok or StoreOutcome.Absent => null,
+                StoreOutcome.Ok => null,
+                StoreOutcome.Absent => await ElsewhereAsync(places, intent, cancellationToken),
                 StoreOutcome.InUse => new ImageException(
                     ImageError.Conflict,
                     $"Image {intent.ImageId} could not be deleted because it is in use: the store '{intent.Store}' says that something depends on it."),
@@ -41,10 +43,18 @@ internal sealed class ImageDeletion(
         }
         catch (StoreException failure) when (failure.Error == StoreError.InvalidLocation)
         {
-            return new ImageException(
+            return await ElsewhereAsync(places, intent, cancellationToken) ?? new ImageException(
                 ImageError.Failed, $"Image {intent.ImageId} could not be deleted: what the registry says of its data is not the store '{intent.Store}''s.", failure);
         }
     }
+
+    /// <summary>Why a copy that is not here is not gone; null when it is.</summary>
+    private static async Task<ImageException?> ElsewhereAsync(StorePlaces places, StoreIntent intent, CancellationToken cancellationToken) =>
+        await places.NodesWithAsync(intent.Store, intent.Place, cancellationToken) is { Count: > 0 } nodes
+            ? new ImageException(
+                ImageError.Unavailable,
+                $"Image {intent.ImageId} could not be deleted here: its data lies at {StorePlaces.InWords(nodes)}, in a store '{intent.Store}' that this gateway does not see.")
+            : null;
 
     /// <summary>Records that a copy is gone, and the image with the last one. Needs no lease: it is so whoever works on the image.</summary>
     public static async Task RecordGoneAsync(RegistryTransaction tx, StoreIntent intent, CancellationToken cancellationToken)
@@ -213,7 +223,7 @@ internal sealed class ImageDeletion(
         foreach (var location in locations)
         {
             // Named after the location's row, so that a deletion tried again takes the place of the one that got no answer.
-            var intent = new StoreIntent($"{location.Id:x32}", IntentKind.Delete, id, location.Store, location.Url, lease.Name, Registered: false, tx.Now);
+            var intent = new StoreIntent($"{location.Id:x32}", IntentKind.Delete, id, location.Store, location.Url, lease.Name, Registered: false, tx.Now, location.Place);
             await tx.RemoveIntentAsync(intent.AttemptId, cancellationToken);
             await tx.InsertIntentAsync(intent, cancellationToken);
             intents.Add(intent);
@@ -237,7 +247,7 @@ internal sealed class ImageDeletion(
 
         try
         {
-            return (await DeleteCopyAsync(driver, intent, cancellationToken), true);
+            return (await DeleteCopyAsync(driver, places, intent, cancellationToken), true);
         }
         catch (Exception failure) when (failure is StoreException or OperationCanceledException)
         {

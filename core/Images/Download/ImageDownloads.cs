@@ -20,21 +20,24 @@ public sealed class ImageDownloads
     private readonly ImageAccess access;
     private readonly PolicyRules policy;
     private readonly StoreSet stores;
+    private readonly StorePlaces places;
     private readonly ImageCaches caches;
     private readonly ILogger log;
 
-    internal ImageDownloads(ImageAccess access, PolicyRules policy, StoreSet stores, ImageCaches caches, ILogger<ImageDownloads> log)
+    internal ImageDownloads(ImageAccess access, PolicyRules policy, StoreSet stores, StorePlaces places, ImageCaches caches, ILogger<ImageDownloads> log)
     {
         this.access = access;
         this.policy = policy;
         this.stores = stores;
+        this.places = places;
         this.caches = caches;
         this.log = log;
     }
 
     /// <summary>Opens the data of an image.</summary>
-    /// <returns>Null when it has none: not uploaded yet, or lost in every store.</returns>
-    /// <exception cref="ImageException">The caller may not read it, or every store that should have it fails.</exception>
+    /// <returns>Null when it has none, because nothing was uploaded yet.</returns>
+    /// <exception cref="ImageException">The caller may not read it, or no store that should have it gives it: they fail, have lost it, or only another
+    /// gateway sees it.</exception>
     public async Task<ImageData?> OpenAsync(Caller caller, string imageId, CancellationToken cancellationToken)
     {
         var (image, isMember) = await access.FindAsync(caller, imageId, cancellationToken);
@@ -68,11 +71,13 @@ public sealed class ImageDownloads
     }
 
     /// <summary>Opens the data in the first store that has it, past the cache and past every rule.</summary>
-    /// <returns>Null when no store has it.</returns>
-    /// <exception cref="ImageException">Every store that should have it fails.</exception>
+    /// <returns>Null when the image has no data.</returns>
+    /// <exception cref="ImageException"><see cref="ImageError.Unavailable"/> when a store fails that should have it, or only another gateway sees it;
+    /// <see cref="ImageError.NotFound"/> when every store that should have it has lost it.</exception>
     internal async Task<IByteSource?> OpenStoredAsync(Image image, CancellationToken cancellationToken)
     {
         var failed = false;
+        string? elsewhere = null;
         foreach (var location in image.Locations.OrderByDescending(l => stores.TryGet(l.Store, out var store) ? store.Weight : int.MinValue))
         {
             try
@@ -81,16 +86,42 @@ public sealed class ImageDownloads
                 {
                     return data;
                 }
+
+                elsewhere ??= await ElsewhereAsync(location, cancellationToken);
             }
             catch (StoreException failure)
             {
                 failed = true;
                 ImageLog.LocationFailed(log, image.Id, location.Store, failure.Message);
+
+                // A location that is not the store's is that of a gateway which has the store under another path.
+                if (failure.Error == StoreError.InvalidLocation || !stores.TryGet(location.Store, out _))
+                {
+                    elsewhere ??= await ElsewhereAsync(location, cancellationToken);
+                }
             }
         }
 
-        return failed ? throw new ImageException(ImageError.Unavailable, $"The data of image {image.Id} cannot be read for now.") : null;
+        if (elsewhere is not null)
+        {
+            throw new ImageException(ImageError.Unavailable, $"The data of image {image.Id} cannot be read at this gateway: it lies at {elsewhere}.");
+        }
+
+        if (failed)
+        {
+            throw new ImageException(ImageError.Unavailable, $"The data of image {image.Id} cannot be read for now.");
+        }
+
+        return image.Locations.Count == 0
+            ? null
+            : throw new ImageException(ImageError.NotFound, $"The data of image {image.Id} is gone: no store that should have it has it any more.");
     }
+
+    /// <summary>Who sees what this gateway does not, in words; null for nobody.</summary>
+    private async Task<string?> ElsewhereAsync(ImageLocation location, CancellationToken cancellationToken) =>
+        await places.NodesWithAsync(location.Store, location.Place, cancellationToken) is { Count: > 0 } nodes
+            ? $"{StorePlaces.InWords(nodes)}, in a store '{location.Store}' that this gateway does not see"
+            : null;
 
     private async Task<IByteSource?> OpenAsync(Image image, ImageLocation location, CancellationToken cancellationToken)
     {

@@ -34,16 +34,18 @@ internal interface IImportFetch : IImportMethod
     /// <summary>Opens the data. Called again from the start when an import is taken up again.</summary>
     /// <param name="image">The image as it is.</param>
     /// <param name="method">What the client said, checked.</param>
+    /// <param name="asker">Who asked for the import; null when this process was not there: what callers prove who they are with is kept nowhere.</param>
     /// <param name="cancellationToken">Ends the import.</param>
     /// <exception cref="ImageException">It cannot be had; the message is for the user.</exception>
-    Task<FetchedData> FetchAsync(Image image, JsonElement method, CancellationToken cancellationToken);
+    Task<FetchedData> FetchAsync(Image image, JsonElement method, Caller? asker, CancellationToken cancellationToken);
 }
 
 /// <summary>Data on its way from somewhere else.</summary>
 /// <param name="Body">The bytes, to their end.</param>
 /// <param name="Length">Bytes announced; null when the sender does not tell. Data of another length is refused.</param>
 /// <param name="Owner">What must live as long as the body, and goes with it.</param>
-internal sealed record FetchedData(Stream Body, long? Length, IDisposable? Owner) : IAsyncDisposable
+/// <param name="Facts">What the sender says of the image; null for nothing.</param>
+internal sealed record FetchedData(Stream Body, long? Length, IDisposable? Owner, FetchedFacts? Facts = null) : IAsyncDisposable
 {
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -52,3 +54,10 @@ internal sealed record FetchedData(Stream Body, long? Length, IDisposable? Owner
         Owner?.Dispose();
     }
 }
+
+/// <summary>What becomes an image's own with the data that it was said of.</summary>
+/// <param name="DiskFormat">One of the configured ones.</param>
+/// <param name="ContainerFormat">One of the configured ones.</param>
+/// <param name="Properties">Custom properties, in place of those of the same name.</param>
+/// <param name="Sha512">Hash of the data in lower-case hexadecimal, which it must have; null when the sender does not tell.</param>
+internal sealed record FetchedFacts(string DiskFormat, string ContainerFormat, IReadOnlyDictionary<string, string> Properties, string? Sha512);

@@ -14,6 +14,7 @@ public sealed class ImageImports
     private readonly StoreSet stores;
     private readonly ImageAccess access;
     private readonly QuotaLedger quotas;
+    private readonly StagingArea area;
     private readonly IReadOnlyDictionary<string, IImportMethod> methods;
     private readonly TaskRunner runner;
     private readonly ImageOptions options;
@@ -24,6 +25,7 @@ public sealed class ImageImports
         StoreSet stores,
         ImageAccess access,
         QuotaLedger quotas,
+        StagingArea area,
         IReadOnlyList<string> announced,
         IReadOnlyDictionary<string, IImportMethod> methods,
         TaskRunner runner,
@@ -34,6 +36,7 @@ public sealed class ImageImports
         this.stores = stores;
         this.access = access;
         this.quotas = quotas;
+        this.area = area;
         this.methods = methods;
         this.runner = runner;
         this.options = options;
@@ -65,11 +68,12 @@ public sealed class ImageImports
         RequireReady(image, method);
         var named = FindStores(request, headerStore);
         method.Check(request.Method);
+        await RequireHereAsync(image.Id, method, cancellationToken);
         var quota = await quotas.OpenAsync(image.Owner, cancellationToken);
         if (await registry.WriteAsync(
             (tx, ct) => BeginAsync(tx, caller, image.Id, quota, method, request, named, ImageTasks.ImportType, requestId, ct), cancellationToken) is var (task, lease))
         {
-            runner.Start(task, lease);
+            runner.Start(task, lease, caller);
         }
     }
 
@@ -93,7 +97,7 @@ public sealed class ImageImports
         var (task, lease) = await registry.WriteAsync(
             (tx, ct) => BeginAsync(tx, caller, image.Id, quota, method, request, [stores.Default.Id], ImageTasks.LegacyImportType, requestId, ct), cancellationToken)
             ?? throw new InvalidOperationException("A new image is in no store.");
-        runner.Start(task, lease);
+        runner.Start(task, lease, caller);
         return task;
     }
 
@@ -116,6 +120,19 @@ public sealed class ImageImports
         if (image.Status != method.From)
         {
             throw Conflict(method.WrongStatus);
+        }
+    }
+
+    /// <summary>Refuses to import what is staged where this gateway does not see it, which loses nothing: another can be asked.</summary>
+    private async Task RequireHereAsync(string imageId, IImportMethod method, CancellationToken cancellationToken)
+    {
+        if (method.From == ImageStatus.Uploading
+            && await registry.FindStagedAsync(imageId, cancellationToken) is { } staged
+            && await area.NodesWithAsync(staged, cancellationToken) is { Count: > 0 } nodes)
+        {
+            throw new ImageException(
+                ImageError.Unavailable,
+                $"The data of image {imageId} is staged at {StorePlaces.InWords(nodes)}, in a staging area that this gateway does not see. Import it there, or let all gateways share one.");
         }
     }
 

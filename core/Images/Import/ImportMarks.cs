@@ -1,3 +1,4 @@
+using System.Text.Json;
 using GlanceGateway.Registry;
 
 namespace GlanceGateway.Images;
@@ -17,6 +18,9 @@ internal static class ImportMarks
     /// <summary>The formats that the image had before its data was converted, until the import ends: <c>qcow2/bare</c>.</summary>
     public const string FormatsBefore = "os_glance_import_formats";
 
+    /// <summary>The properties that the image gets when it becomes active, until the import ends: a JSON object.</summary>
+    public const string PropertiesThen = "os_glance_import_properties";
+
     /// <summary>The task that holds the image; null for none.</summary>
     public static string? TaskOf(Image image) => image.Properties.FirstOrDefault(p => p.Key == Task).Value;
 
@@ -26,7 +30,7 @@ internal static class ImportMarks
 
     public static Image WithTask(this Image image, string id) => image.With(Task, id);
 
-    public static Image WithoutTask(this Image image) => image with { Properties = [.. image.Properties.Where(p => p.Key is not (Task or FormatsBefore))] };
+    public static Image WithoutTask(this Image image) => image with { Properties = [.. image.Properties.Where(p => p.Key is not (Task or FormatsBefore or PropertiesThen))] };
 
     /// <summary>Notes the formats, unless there is such a note.</summary>
     public static Image WithFormatsBefore(this Image image) =>
@@ -38,7 +42,16 @@ internal static class ImportMarks
             ? image with { DiskFormat = disk, ContainerFormat = container }
             : image;
 
-    /// <summary>With an operator's properties, in place of what is there.</summary>
+    /// <summary>With what was said of the fetched data: its formats now, for they are what it is; its properties when the image becomes active.</summary>
+    public static Image WithFacts(this Image image, FetchedFacts facts) =>
+        (image.WithFormatsBefore() with { DiskFormat = facts.DiskFormat, ContainerFormat = facts.ContainerFormat })
+            .With(PropertiesThen, JsonSerializer.Serialize(facts.Properties));
+
+    /// <summary>The properties that were noted for the moment at which the image becomes active.</summary>
+    public static IReadOnlyDictionary<string, string> PropertiesThenOf(Image image) =>
+        image.Properties.FirstOrDefault(p => p.Key == PropertiesThen).Value is { } noted ? JsonSerializer.Deserialize<Dictionary<string, string>>(noted)! : new();
+
+    /// <summary>With these properties, in place of what is there.</summary>
     public static Image WithAll(this Image image, IReadOnlyDictionary<string, string> properties) =>
         properties.Aggregate(image, (changed, property) => changed.With(property.Key, property.Value));
 

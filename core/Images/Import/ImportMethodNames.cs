@@ -11,4 +11,7 @@ public static class ImportMethodNames
 
     /// <summary>Data of an active image, copied to more stores.</summary>
     public const string CopyImage = "copy-image";
+
+    /// <summary>Data of an image in another region, which the gateway fetches as the user.</summary>
+    public const string GlanceDownload = "glance-download";
 }

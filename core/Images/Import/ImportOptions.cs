@@ -31,6 +31,12 @@ public sealed record ImportOptions
     /// <summary>What <c>web-download</c> may connect to.</summary>
     public OutboundRules Outbound { get; init; } = new();
 
+    /// <summary>The image services of other regions, for <c>glance-download</c>; null for none, which leaves the method out. Not disposed.</summary>
+    public IImageRegions? Regions { get; init; }
+
+    /// <summary>How the names of properties begin that <c>glance-download</c> copies from the other region's image.</summary>
+    public IReadOnlyList<string> CopiedProperties { get; init; } = ["hw_", "trait:", "os_distro", "os_secure_boot", "os_type"];
+
     /// <summary>How long the record of a task stays after its end.</summary>
     public TimeSpan TaskLifetime { get; init; } = TimeSpan.FromHours(48);
 }

@@ -35,11 +35,24 @@ internal sealed class ImportWork(
     public async Task<bool> IsWantedAsync(RegistryTransaction tx, TaskRecord task, CancellationToken cancellationToken) =>
         await tx.FindImageAsync(task.ImageId, cancellationToken) is { } image && ImportMarks.TaskOf(image) == task.Id;
 
-    public async Task RunAsync(TaskRecord task, Lease lease, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> NodesWithAsync(TaskRecord task, CancellationToken cancellationToken)
+    {
+        if (await registry.FindStagedAsync(task.ImageId, cancellationToken) is not { } staged
+            || await area.NodesWithAsync(staged, cancellationToken) is not { Count: > 0 } nodes)
+        {
+            return [];
+        }
+
+        // What a method fetches it can fetch again, unless that takes the token of the user, which only the first gateway had.
+        using var input = JsonDocument.Parse(task.Input);
+        return methods.GetValueOrDefault(ImportRequest.FromTaskInput(input.RootElement).Request.Name) is IImportFetch and not RegionImport ? [] : nodes;
+    }
+
+    public async Task RunAsync(TaskRecord task, Lease lease, Caller? asker, CancellationToken cancellationToken)
     {
         using var input = JsonDocument.Parse(task.Input);
         var (request, targets, isExempt) = ImportRequest.FromTaskInput(input.RootElement);
-        var job = new Job(task, lease, request, isExempt || !options.Plugins.Contains(ImportStepNames.InjectMetadata) ? new Dictionary<string, string>() : options.Inject.Properties);
+        var job = new Job(task, lease, asker, request, isExempt || !options.Plugins.Contains(ImportStepNames.InjectMetadata) ? new Dictionary<string, string>() : options.Inject.Properties);
         var image = await WantedAsync(job, cancellationToken);
         if (!methods.TryGetValue(request.Name, out var method))
         {
@@ -120,9 +133,9 @@ internal sealed class ImportWork(
         }
 
         var staged = await registry.FindStagedAsync(image.Id, cancellationToken);
-        if (staged is null && method is IImportFetch fetch)
+        if (method is IImportFetch fetch && (staged is null || await area.NodesWithAsync(staged, cancellationToken) is { Count: > 0 }))
         {
-            staged = await FetchAsync(fetch, image, job, cancellationToken);
+            (image, staged) = await FetchAsync(fetch, image, job, cancellationToken);
         }
 
         if (staged is null)
@@ -139,9 +152,9 @@ internal sealed class ImportWork(
         return (image, await area.OpenAsync(staged, cancellationToken), staged.HashValue);
     }
 
-    private async Task<StagedData?> FetchAsync(IImportFetch fetch, Image image, Job job, CancellationToken cancellationToken)
+    private async Task<(Image Image, StagedData? Staged)> FetchAsync(IImportFetch fetch, Image image, Job job, CancellationToken cancellationToken)
     {
-        await using var fetched = await fetch.FetchAsync(image, job.Request.Method, cancellationToken);
+        await using var fetched = await fetch.FetchAsync(image, job.Request.Method, job.Asker, cancellationToken);
         if (fetched.Length > imageOptions.SizeCap)
         {
             throw new ImageException(ImageError.TooLarge, $"Image exceeds the maximum allowed size of {imageOptions.SizeCap} bytes.");
@@ -161,12 +174,25 @@ internal sealed class ImportWork(
         try
         {
             var staged = await area.WriteAsync(intent, body, fetched.Length, image.Owner, hold, cancellationToken);
+            if (fetched.Facts?.Sha512 is { } hash && hash != staged.Data.Sha512)
+            {
+                throw new ImageException(ImageError.Unavailable, "The data that came is not what it was said to be: its hash differs.");
+            }
+
             var recorded = await registry.WriteAsync(
                 async (tx, ct) =>
                 {
-                    await WantedAsync(tx, job, ct);
+                    var now = await WantedAsync(tx, job, ct);
+
+                    // What another gateway fetched before it died, into a staging area of its own, is for it to remove.
+                    await StagingArea.ForgetAsync(tx, image.Id, ct);
                     await StagingArea.RecordAsync(tx, staged, ct);
-                    return await tx.FindStagedAsync(image.Id, ct);
+                    if (fetched.Facts is { } facts)
+                    {
+                        now = await tx.UpdateImageAsync(now.WithFacts(facts), ct) ?? throw Vanished(image.Id);
+                    }
+
+                    return (now, await tx.FindStagedAsync(image.Id, ct));
                 },
                 CancellationToken.None);
             area.Settle(staged);
@@ -282,13 +308,13 @@ internal sealed class ImportWork(
 
     private static async Task AddAsync(RegistryTransaction tx, Image image, CommittedCopy copy, CancellationToken cancellationToken)
     {
-        await tx.AddLocationAsync(image.Id, new ImageLocation(0, copy.Intent.Store, copy.Object.Location, copy.Object.Metadata), cancellationToken);
+        await tx.AddLocationAsync(image.Id, new ImageLocation(0, copy.Intent.Store, copy.Object.Location, copy.Object.Metadata, copy.Intent.Place), cancellationToken);
         await tx.RegisterIntentAsync(copy.Intent.AttemptId, cancellationToken);
     }
 
     private static Image Activated(Image image, CommittedCopy copy, Job job) => image.Status != ImageStatus.Importing
         ? image
-        : image.WithAll(job.Inject) with
+        : image.WithAll(ImportMarks.PropertiesThenOf(image)).WithAll(job.Inject) with
         {
             Status = ImageStatus.Active,
             Size = copy.Data.Size,
@@ -299,7 +325,7 @@ internal sealed class ImportWork(
         };
 
     /// <summary>One run of one import.</summary>
-    private sealed record Job(TaskRecord Task, Lease Lease, ImportRequest Request, IReadOnlyDictionary<string, string> Inject)
+    private sealed record Job(TaskRecord Task, Lease Lease, Caller? Asker, ImportRequest Request, IReadOnlyDictionary<string, string> Inject)
     {
         /// <summary>What kept stores from taking the data.</summary>
         public System.Collections.Concurrent.ConcurrentQueue<Exception> Failures { get; } = new();

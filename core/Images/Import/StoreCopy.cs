@@ -9,7 +9,7 @@ namespace GlanceGateway.Images;
 internal sealed record CommittedCopy(StoreIntent Intent, StoredObject Object, UploadedData Data, long? VirtualSize);
 
 /// <summary>Copies data into one store under a task's lease, through the same pipeline as an upload: hashes, inspection and size cap included.</summary>
-internal sealed class StoreCopy(ImageRegistry registry, StoreSet stores, ContentJudge judge, ImageSignatures signatures, ImageOptions options, TimeProvider time)
+internal sealed class StoreCopy(ImageRegistry registry, StoreSet stores, StorePlaces places, ContentJudge judge, ImageSignatures signatures, ImageOptions options, TimeProvider time)
 {
     private readonly UploadPipeline pipeline = new(options, time);
 
@@ -34,7 +34,8 @@ internal sealed class StoreCopy(ImageRegistry registry, StoreSet stores, Content
             async (tx, ct) =>
             {
                 await tx.RequireLeaseAsync(lease, ct);
-                var begun = new StoreIntent(Guid.NewGuid().ToString("N"), IntentKind.Write, image.Id, storeId, Url: null, lease.Name, Registered: false, tx.Now);
+                var begun = new StoreIntent(
+                    Guid.NewGuid().ToString("N"), IntentKind.Write, image.Id, storeId, Url: null, lease.Name, Registered: false, tx.Now, places.Of(storeId));
                 await tx.InsertIntentAsync(begun, ct);
                 return begun;
             },

@@ -49,7 +49,7 @@ internal sealed class WebImport : IImportFetch, IDisposable
 
     public void Check(JsonElement method) => UrlOf(method);
 
-    public async Task<FetchedData> FetchAsync(Image image, JsonElement method, CancellationToken cancellationToken)
+    public async Task<FetchedData> FetchAsync(Image image, JsonElement method, Caller? asker, CancellationToken cancellationToken)
     {
         var url = UrlOf(method);
         HttpResponseMessage? answer = null;

@@ -19,7 +19,7 @@ namespace GlanceGateway.Images;
 /// <item>a deletion: it is carried out, because the user asked for it and part of it may have happened. Only the store can refuse it.</item>
 /// </list>
 /// Unfinished work is taken over only under its lease: after it expired, or at start when it was this instance's own. Bytes that no intent
-/// names are never touched. A step that fails is tried again on the next round; nothing is forgotten before it worked. A store that does not
+/// names are never touched, and what lies in the place of another gateway (<see cref="StorePlaces"/>) is left for that one. A step that fails is tried again on the next round; nothing is forgotten before it worked. A store that does not
 /// answer is asked once a round, so that its time-outs do not hold up the others; the order changes from round to round, so that it is not
 /// always the same intent that asks.
 /// </remarks>
@@ -28,6 +28,7 @@ public sealed class IntentSweeper : IAsyncDisposable
     private readonly ImageRegistry registry;
     private readonly StoreSet stores;
     private readonly StagingStore staging;
+    private readonly StorePlaces places;
     private readonly ImageOptions options;
     private readonly TimeProvider time;
     private readonly ILogger log;
@@ -35,11 +36,13 @@ public sealed class IntentSweeper : IAsyncDisposable
     private readonly CancellationTokenSource stopping = new();
     private Task running = Task.CompletedTask;
 
-    internal IntentSweeper(ImageRegistry registry, StoreSet stores, StagingStore staging, ImageOptions options, TimeProvider time, ILogger<IntentSweeper> log)
+    internal IntentSweeper(
+        ImageRegistry registry, StoreSet stores, StagingStore staging, StorePlaces places, ImageOptions options, TimeProvider time, ILogger<IntentSweeper> log)
     {
         this.registry = registry;
         this.stores = stores;
         this.staging = staging;
+        this.places = places;
         this.options = options;
         this.time = time;
         this.log = log;
@@ -78,7 +81,7 @@ public sealed class IntentSweeper : IAsyncDisposable
         {
             try
             {
-                var driver = silent.Contains(intent.Store) ? null : FindDriver(intent.Store);
+                var driver = silent.Contains(intent.Store) ? null : await FindDriverAsync(intent, cancellationToken);
                 await EndAsync(intent, driver, ownToo, cancellationToken);
             }
             catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
@@ -96,8 +99,8 @@ public sealed class IntentSweeper : IAsyncDisposable
     /// <summary>Ends an unfinished write under a lease that the caller holds.</summary>
     /// <exception cref="StoreException">The store could not be cleaned now; the intent stays, the image is queued again all the same.</exception>
     /// <exception cref="LeaseLostException">Nothing was undone, or another gateway does it.</exception>
-    internal Task AbandonAsync(StoreIntent intent, Lease lease, CancellationToken cancellationToken) =>
-        AbandonAsync(intent, FindDriver(intent.Store), lease, cancellationToken);
+    internal async Task AbandonAsync(StoreIntent intent, Lease lease, CancellationToken cancellationToken) =>
+        await AbandonAsync(intent, await FindDriverAsync(intent, cancellationToken), lease, cancellationToken);
 
     /// <summary>Ends an unfinished write under a lease that the caller holds, as far as that is possible now; the rounds do the rest.</summary>
     internal async Task TryAbandonAsync(StoreIntent intent, Lease lease)
@@ -123,7 +126,7 @@ public sealed class IntentSweeper : IAsyncDisposable
     {
         try
         {
-            if (FindDriver(intent.Store) is not { } driver)
+            if (await FindDriverAsync(intent, CancellationToken.None) is not { } driver)
             {
                 return false;
             }
@@ -147,8 +150,12 @@ public sealed class IntentSweeper : IAsyncDisposable
         }
     }
 
-    private IStorageDriver? FindDriver(string store) =>
-        staging.TryGetDriver(store, out var driver) || stores.TryGetDriver(store, out driver) ? driver : null;
+    /// <summary>The driver that reaches what an intent names; null when there is none, or only at another gateway.</summary>
+    private async Task<IStorageDriver?> FindDriverAsync(StoreIntent intent, CancellationToken cancellationToken) =>
+        (staging.TryGetDriver(intent.Store, out var driver) || stores.TryGetDriver(intent.Store, out driver))
+        && (intent.Place is null || await places.NodesWithAsync(intent.Store, intent.Place, cancellationToken) is { Count: 0 })
+            ? driver
+            : null;
 
     private Task<bool> RequireAsync(Lease lease, CancellationToken cancellationToken) => registry.WriteAsync(
         async (tx, ct) =>
@@ -247,7 +254,7 @@ public sealed class IntentSweeper : IAsyncDisposable
     private async Task FinishDeletionAsync(StoreIntent intent, IStorageDriver driver, Lease lease, CancellationToken cancellationToken)
     {
         var isForeign = stores.TryGet(intent.Store, out var store) && store.IsReadOnly;
-        var refusal = isForeign ? null : await ImageDeletion.DeleteCopyAsync(driver, intent, cancellationToken);
+        var refusal = isForeign ? null : await ImageDeletion.DeleteCopyAsync(driver, places, intent, cancellationToken);
         await registry.WriteAsync(
             async (tx, ct) =>
             {
@@ -274,7 +281,7 @@ public sealed class IntentSweeper : IAsyncDisposable
 
     private async Task SettleAsync(StoreIntent intent, CancellationToken cancellationToken)
     {
-        if (FindDriver(intent.Store) is { } driver)
+        if (await FindDriverAsync(intent, cancellationToken) is { } driver)
         {
             await driver.SettleAsync(StagingStore.AttemptOf(intent), keepCommitted: true, cancellationToken);
             await registry.WriteAsync(

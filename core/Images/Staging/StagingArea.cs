@@ -12,7 +12,7 @@ internal sealed record StagedObject(StoreIntent Intent, StoredObject Object, Upl
 /// Data that waits to be imported: written, recorded, opened, and removed. Every object has a write intent before its first byte, then the record
 /// of the image's staged data, and a delete intent from the moment that record goes until its bytes are gone.
 /// </summary>
-internal sealed class StagingArea(ImageRegistry registry, StagingStore store, IntentSweeper sweeper, ImageOptions options, TimeProvider time, ILogger log)
+internal sealed class StagingArea(ImageRegistry registry, StagingStore store, StorePlaces places, IntentSweeper sweeper, ImageOptions options, TimeProvider time, ILogger log)
 {
     private readonly UploadPipeline pipeline = new(options, time);
 
@@ -21,7 +21,7 @@ internal sealed class StagingArea(ImageRegistry registry, StagingStore store, In
 
     /// <summary>The intent of an attempt to stage data.</summary>
     public StoreIntent NewIntent(string imageId, Lease lease, DateTimeOffset now) =>
-        new(Guid.NewGuid().ToString("N"), IntentKind.Write, imageId, store.Id, Url: null, lease.Name, Registered: false, now);
+        new(Guid.NewGuid().ToString("N"), IntentKind.Write, imageId, store.Id, Url: null, lease.Name, Registered: false, now, places.Of(store.Id));
 
     /// <summary>Streams data into the store under an intent that the registry holds.</summary>
     /// <param name="intent">The attempt.</param>
@@ -53,7 +53,7 @@ internal sealed class StagingArea(ImageRegistry registry, StagingStore store, In
     public static async Task RecordAsync(RegistryTransaction tx, StagedObject staged, CancellationToken cancellationToken)
     {
         var (intent, stored, data) = staged;
-        await tx.InsertStagedAsync(new StagedData(intent.ImageId, intent.Store, stored.Location, data.Size, data.Sha512, tx.Now), cancellationToken);
+        await tx.InsertStagedAsync(new StagedData(intent.ImageId, intent.Store, stored.Location, data.Size, data.Sha512, tx.Now, intent.Place), cancellationToken);
         await tx.RegisterIntentAsync(intent.AttemptId, cancellationToken);
     }
 
@@ -70,7 +70,7 @@ internal sealed class StagingArea(ImageRegistry registry, StagingStore store, In
         }
 
         var intent = new StoreIntent(
-            Guid.NewGuid().ToString("N"), IntentKind.Delete, imageId, staged.Store, staged.Url, LeaseNames.OfImage(imageId), Registered: false, tx.Now);
+            Guid.NewGuid().ToString("N"), IntentKind.Delete, imageId, staged.Store, staged.Url, LeaseNames.OfImage(imageId), Registered: false, tx.Now, staged.Place);
         await tx.RemoveStagedAsync(imageId, cancellationToken);
         await tx.InsertIntentAsync(intent, cancellationToken);
         return intent;
@@ -86,6 +86,12 @@ internal sealed class StagingArea(ImageRegistry registry, StagingStore store, In
 
         try
         {
+            if (await places.NodesWithAsync(intent.Store, intent.Place, CancellationToken.None) is { Count: > 0 })
+            {
+                // The gateway that has them sweeps them.
+                return;
+            }
+
             var outcome = await driver.DeleteAsync(intent.Url!, CancellationToken.None);
             StoreRefusals.Require(outcome == StoreOutcome.Absent ? StoreOutcome.Ok : outcome);
             await registry.WriteAsync(
@@ -101,6 +107,10 @@ internal sealed class StagingArea(ImageRegistry registry, StagingStore store, In
             ImageLog.SweepFailed(log, intent.Kind, intent.ImageId, intent.Store, failure.Message);
         }
     }
+
+    /// <summary>The nodes on which data is staged that this gateway does not see; empty when it sees it, or nobody does.</summary>
+    public Task<IReadOnlyList<string>> NodesWithAsync(StagedData staged, CancellationToken cancellationToken) =>
+        staged.Place is null ? Task.FromResult<IReadOnlyList<string>>([]) : places.NodesWithAsync(staged.Store, staged.Place, cancellationToken);
 
     /// <summary>Opens staged data. The caller disposes it.</summary>
     /// <exception cref="ImageException">It is gone or not as it was staged.</exception>

@@ -21,9 +21,12 @@ internal sealed class StagingStore(StoreSet? set)
     public bool IsConfigured => set is not null;
 
     /// <summary>Its id in the registry.</summary>
-    public string Id => Prefix + Set.Default.Id;
+    public string Id => IdOf(Set.Default);
 
     private StoreSet Set => set ?? throw new ImageException(ImageError.NotFound, "There is no staging area at this site.");
+
+    /// <summary>The id in the registry of a store of staging's own set.</summary>
+    public static string IdOf(Store store) => Prefix + store.Id;
 
     /// <summary>Whether an id in the registry is that of a staging store.</summary>
     public static bool Owns(string storeId) => storeId.StartsWith(Prefix, StringComparison.Ordinal);

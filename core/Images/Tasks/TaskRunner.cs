@@ -33,6 +33,7 @@ public sealed class TaskRunner : IAsyncDisposable
     private readonly SemaphoreSlim slots;
     private readonly ConcurrentDictionary<string, RunningTask> running = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource stopping = new();
+    private HashSet<string> elsewhere = [];
     private Task sweeping = Task.CompletedTask;
 
     internal TaskRunner(
@@ -70,7 +71,10 @@ public sealed class TaskRunner : IAsyncDisposable
     }
 
     /// <summary>Begins to work on a task under a lease that was taken for it.</summary>
-    internal void Start(TaskRecord task, Lease lease)
+    /// <param name="task">The task.</param>
+    /// <param name="lease">Its lease.</param>
+    /// <param name="asker">Whose request it is; null for a task that is taken up. Kept while the task runs and nowhere else.</param>
+    internal void Start(TaskRecord task, Lease lease, Caller? asker = null)
     {
         var unwanted = new CancellationTokenSource();
         var ended = new TaskCompletionSource();
@@ -80,7 +84,7 @@ public sealed class TaskRunner : IAsyncDisposable
             {
                 try
                 {
-                    await WorkAsync(task, lease, unwanted.Token);
+                    await WorkAsync(task, lease, asker, unwanted.Token);
                 }
                 finally
                 {
@@ -103,15 +107,34 @@ public sealed class TaskRunner : IAsyncDisposable
     /// <summary>One round over the tasks on which nobody works; also removes the records of old ones.</summary>
     internal async Task SweepAsync(bool ownToo, CancellationToken cancellationToken)
     {
+        var waiting = new HashSet<string>(StringComparer.Ordinal);
         foreach (var found in await registry.ListDeadTasksAsync(ownToo, cancellationToken))
         {
-            if (works.ContainsKey(found.Type) && await registry.WriteAsync((tx, ct) => TakeUpAsync(tx, found, ownToo, ct), cancellationToken) is var (task, lease))
+            if (!works.TryGetValue(found.Type, out var work))
+            {
+                continue;
+            }
+
+            if (await work.NodesWithAsync(found, cancellationToken) is { Count: > 0 } nodes)
+            {
+                // Taken up here it would fail, and what is staged would be given up.
+                waiting.Add(found.Id);
+                if (!elsewhere.Contains(found.Id))
+                {
+                    ImageLog.TaskElsewhere(log, found.Id, found.ImageId, StorePlaces.InWords(nodes));
+                }
+
+                continue;
+            }
+
+            if (await registry.WriteAsync((tx, ct) => TakeUpAsync(tx, found, ownToo, ct), cancellationToken) is var (task, lease))
             {
                 ImageLog.TaskTakenUp(log, task.Type, task.Id, task.ImageId);
-                Start(task, lease);
+                Start(task, lease, asker: null);
             }
         }
 
+        elsewhere = waiting;
         await registry.WriteAsync((tx, ct) => tx.RemoveExpiredTasksAsync(ct), cancellationToken);
     }
 
@@ -126,14 +149,14 @@ public sealed class TaskRunner : IAsyncDisposable
         return (task, lease);
     }
 
-    private async Task WorkAsync(TaskRecord task, Lease lease, CancellationToken unwanted)
+    private async Task WorkAsync(TaskRecord task, Lease lease, Caller? asker, CancellationToken unwanted)
     {
         var work = works[task.Type];
         try
         {
             await using var held = new HeldLease(registry, lease, options.LeaseDuration, (tx, ct) => work.IsWantedAsync(tx, task, ct), time);
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(held.Lost, stopping.Token, unwanted);
-            var failure = await TryRunAsync(work, task, lease, ending.Token);
+            var failure = await TryRunAsync(work, task, lease, asker, ending.Token);
             if (failure is null)
             {
                 return;
@@ -170,7 +193,7 @@ public sealed class TaskRunner : IAsyncDisposable
 
     /// <summary>Runs the task when there is a slot for it.</summary>
     /// <returns>Why it did not come to its end; null when it did.</returns>
-    private async Task<Exception?> TryRunAsync(ITaskWork work, TaskRecord task, Lease lease, CancellationToken cancellationToken)
+    private async Task<Exception?> TryRunAsync(ITaskWork work, TaskRecord task, Lease lease, Caller? asker, CancellationToken cancellationToken)
     {
         var hasSlot = false;
         try
@@ -191,7 +214,7 @@ public sealed class TaskRunner : IAsyncDisposable
                     return await tx.UpdateTaskAsync(begun, ct);
                 },
                 cancellationToken);
-            await work.RunAsync(begun, lease, cancellationToken);
+            await work.RunAsync(begun, lease, asker, cancellationToken);
             return null;
         }
         catch (LeaseLostException)

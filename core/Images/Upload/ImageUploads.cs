@@ -28,6 +28,7 @@ public sealed class ImageUploads
     private readonly ImageAccess access;
     private readonly QuotaLedger quotas;
     private readonly IntentSweeper sweeper;
+    private readonly StorePlaces places;
     private readonly ImageSignatures signatures;
     private readonly ImageOptions options;
     private readonly TimeProvider time;
@@ -36,13 +37,14 @@ public sealed class ImageUploads
     private readonly ContentJudge judge;
 
     internal ImageUploads(
-        ImageRegistry registry, StoreSet stores, ImageAccess access, QuotaLedger quotas, IntentSweeper sweeper, ImageSignatures signatures, ImageOptions options, TimeProvider time, ILogger<ImageUploads> log)
+        ImageRegistry registry, StoreSet stores, ImageAccess access, QuotaLedger quotas, IntentSweeper sweeper, StorePlaces places, ImageSignatures signatures, ImageOptions options, TimeProvider time, ILogger<ImageUploads> log)
     {
         this.registry = registry;
         this.stores = stores;
         this.access = access;
         this.quotas = quotas;
         this.sweeper = sweeper;
+        this.places = places;
         this.signatures = signatures;
         this.options = options;
         this.time = time;
@@ -142,7 +144,7 @@ public sealed class ImageUploads
         await quota.RequireAsync(tx, UsageKind.Transfers, 1, cancellationToken);
         var reserved = await quota.ReserveAsync(tx, UsageKind.StoredBytes, size, lease, cancellationToken);
         var intent = new StoreIntent(
-            Guid.NewGuid().ToString("N"), IntentKind.Write, imageId, storeId, Url: null, lease.Name, Registered: false, tx.Now);
+            Guid.NewGuid().ToString("N"), IntentKind.Write, imageId, storeId, Url: null, lease.Name, Registered: false, tx.Now, places.Of(storeId));
         await tx.InsertIntentAsync(intent, cancellationToken);
         await tx.UpdateImageAsync(image with { Status = ImageStatus.Saving }, cancellationToken);
         return (image, intent, lease, reserved);
@@ -185,7 +187,7 @@ public sealed class ImageUploads
         }
 
         await tx.AddLocationAsync(
-            image.Id, new ImageLocation(0, intent.Store, stored.Location, stored.Metadata), cancellationToken);
+            image.Id, new ImageLocation(0, intent.Store, stored.Location, stored.Metadata, intent.Place), cancellationToken);
         var active = image with
         {
             Status = ImageStatus.Active,

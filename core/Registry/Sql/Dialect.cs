@@ -1,10 +1,12 @@
 using System.Data.Common;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.Data.Sqlite;
 
 namespace GlanceGateway.Registry.Sql;
 
 /// <summary>All that differs in the statements between the databases; everything else is the same text for both.</summary>
-internal sealed class Dialect
+internal sealed partial class Dialect
 {
     /// <summary>The channel on which PostgreSQL announces the sequences of committed changes.</summary>
     public const string ChangeChannel = "glance_registry_changes";
@@ -47,6 +49,34 @@ internal sealed class Dialect
         ? "CROSS JOIN images i"
         : $"CROSS JOIN LATERAL (SELECT * FROM images WHERE id = {id} OFFSET 0) i";
 
+    /// <summary>
+    /// The images along an index. SQLite is told: it plans without looking at the values, and a wrong walk is one over everything. PostgreSQL finds
+    /// out from its statistics.
+    /// </summary>
+    public string ImagesAlong(string? index) => this == Sqlite && index is not null ? $"images i INDEXED BY {index}" : "images i";
+
+    /// <summary>
+    /// At the end of a subquery of EXISTS: keeps it a question for each image. PostgreSQL would make a join of it that begins with all images of a
+    /// tag.
+    /// </summary>
+    public string AskedOfEach => this == Sqlite ? "" : " OFFSET 0";
+
+    /// <summary>The size to sort by: SQLite starts in the middle of an index only where its columns are columns.</summary>
+    public string SortSize => this == Sqlite ? "i.sort_size" : "COALESCE(i.size, 0)";
+
     /// <summary>The condition that a column is one of the values of an array parameter, which Dapper passes whole only where the driver has arrays.</summary>
     public string AnyOf(string column, string parameter) => this == Sqlite ? $"{column} IN {parameter}" : $"{column} = ANY({parameter})";
+
+    /// <summary>The condition that a column is one of <see cref="ManyTexts"/>.</summary>
+    public string AmongTexts(string column, string parameter) =>
+        this == Sqlite ? $"{column} IN (SELECT value FROM json_each({parameter}))" : $"{column} = ANY({parameter})";
+
+    /// <summary>
+    /// Texts as one parameter: SQLite has no arrays, but reads JSON. With a parameter for each, half of the time of a page of 1000 images went into
+    /// the statements' text.
+    /// </summary>
+    public object ManyTexts(string[] values) => this == Sqlite ? JsonSerializer.Serialize(values, TextsJson.Default.StringArray) : values;
+
+    [JsonSerializable(typeof(string[]))]
+    private sealed partial class TextsJson : JsonSerializerContext;
 }

@@ -30,7 +30,7 @@ internal static class FollowReads
         var rows = await connection.RowsAsync<IntentRow>(
             $"""
             SELECT attempt_id AS AttemptId, kind AS Kind, image_id AS ImageId, store AS Store, url AS Url, lease_name AS LeaseName,
-                registered AS Registered, created_at AS CreatedAt
+                registered AS Registered, created_at AS CreatedAt, place AS Place
             FROM store_intents s
             WHERE NOT EXISTS (SELECT 1 FROM leases l WHERE l.name = s.lease_name AND l.expires_at > @now{(ownToo ? " AND l.owner <> @instanceId" : "")})
             ORDER BY created_at, attempt_id

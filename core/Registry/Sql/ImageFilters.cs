@@ -26,10 +26,7 @@ internal static class ImageFilters
         _ => throw new ArgumentOutOfRangeException(nameof(column), column, "no such column"),
     };
 
-    /// <param name="query">The query.</param>
-    /// <param name="firstTagToo">False when the first tag is what the images are found by.</param>
-    /// <param name="parameters">Takes the values.</param>
-    public static List<string> Conditions(ImageQuery query, bool firstTagToo, DynamicParameters parameters)
+    public static List<string> Conditions(ImageQuery query, Dialect dialect, DynamicParameters parameters)
     {
         var conditions = new List<string>();
         if (query.Protected is { } isProtected)
@@ -48,14 +45,13 @@ internal static class ImageFilters
 
             // A property without a value is shown as the empty text, so it is found by it.
             conditions.Add(
-                $"EXISTS (SELECT 1 FROM image_properties p WHERE p.image_id = i.id AND p.name = @property{index} AND COALESCE(p.value, '') = @value{index})");
+                $"EXISTS (SELECT 1 FROM image_properties p WHERE p.image_id = i.id AND p.name = @property{index} AND COALESCE(p.value, '') = @value{index}{dialect.AskedOfEach})");
         }
 
         for (var index = 0; index < query.Tags.Count; index++)
         {
             parameters.Add($"tag{index}", query.Tags[index]);
-            if (index > 0 || firstTagToo)
-                conditions.Add($"EXISTS (SELECT 1 FROM image_tags t WHERE t.image_id = i.id AND t.tag = @tag{index})");
+            conditions.Add($"EXISTS (SELECT 1 FROM image_tags t WHERE t.image_id = i.id AND t.tag = @tag{index}{dialect.AskedOfEach})");
         }
 
         return conditions;
@@ -67,6 +63,20 @@ internal static class ImageFilters
         Words.AreUnknown([.. query.Tags]) ||
         query.Properties.Any(property => Words.AreUnknown(property.Key, property.Value)) ||
         query.Filters.Any(filter => filter.Values.Any(value => Words.AreUnknown(value as string)));
+
+    /// <summary>The first filter that fixes the name; null for none.</summary>
+    public static (int Index, string Value)? OneName(ImageQuery query) => query.Filters.Index()
+        .Where(filter => filter.Item is { Column: ImageColumn.Name, Comparison: Comparison.Equal, Values: [string] })
+        .Select(filter => ((int, string)?)(filter.Index, (string)filter.Item.Values[0]))
+        .FirstOrDefault();
+
+    /// <summary>Whether a query asks for one status in which few images are: all but active.</summary>
+    public static bool AskForUnready(ImageQuery query) => query.Filters.Any(filter =>
+        filter is { Column: ImageColumn.Status, Comparison: Comparison.Equal, Values: [ImageStatus and not (ImageStatus.Active or ImageStatus.Killed or ImageStatus.Deleted)] });
+
+    /// <summary>Whether a query names the images.</summary>
+    public static bool NameIds(ImageQuery query) =>
+        query.Filters.Any(filter => filter is { Column: ImageColumn.Id, Comparison: Comparison.Equal or Comparison.In });
 
     /// <summary>Whether a query asks for a status by name.</summary>
     public static bool Names(ImageQuery query, ImageStatus status) => query.Filters.Any(filter =>
@@ -102,10 +112,6 @@ internal static class ImageFilters
             Comparison.LessOrEqual => $"{column} <= @{name}",
             _ => throw new ArgumentOutOfRangeException(nameof(filter), filter.Comparison, "no such comparison"),
         };
-
-        // Says to the database that the indexes by name hold the answer.
-        if (filter is { Column: ImageColumn.Name, Comparison: Comparison.Equal })
-            yield return $"i.sort_name = @{name}";
     }
 
     private static object Value(ImageColumn column, object value) => (column, value) switch

@@ -25,8 +25,13 @@ namespace GlanceGateway.Registry.Sql;
 // * The sort keys end in created_at and id, so the order is total and a page starts exactly after its marker, even when the marker changed
 //   its place or is itself not in the list any more.
 //
-// What is not flat: sort keys other than created_at and name, filters that few images pass, images found by a tag (as many as carry it) and
-// images shared with the viewer (as many as there are).
+// Filters are tried along these walks, where the images that pass are many; those that few images pass have their own ways:
+// * a tag, a property or a name that few have: the images are found by it (RareFilter), and one branch tries and sorts them;
+// * a name, in the list by time: the walk is along the index by name, in which the images of a name lie by time;
+// * one status other than active: the walks are along indexes of such images only.
+//
+// What is not flat: sort keys other than created_at, name and size, several statuses, other filters that few images pass, and images shared with
+// the viewer (as many as there are). Lists end at a time-out.
 internal sealed class ImageList
 {
     private const string Listed = "i.list_state = 1";
@@ -34,6 +39,9 @@ internal sealed class ImageList
     private const string WaitingToBeDeleted = "i.list_state = 3";
     private const string Own = "i.owner = @project";
     private const string Nobodys = "i.owner IS NULL";
+
+    /// <summary>The very condition of the indexes of images that are not ready, which are planned with only where it stands word by word.</summary>
+    private const string Unready = "i.status NOT IN ('active', 'killed', 'deleted')";
 
     private readonly ImageQuery _query;
     private readonly Dialect _dialect;
@@ -44,7 +52,7 @@ internal sealed class ImageList
     {
         _query = query;
         _dialect = dialect;
-        _order = new ImageOrder(query.Sort);
+        _order = new ImageOrder(query.Sort, dialect);
         _parameters.Add("project", query.Viewer.ProjectId);
         _parameters.Add("member_status", query.MemberStatus is { } status ? Words.Of(status) : null);
         _parameters.Add("limit", query.Limit);
@@ -53,56 +61,99 @@ internal sealed class ImageList
     public static async Task<IReadOnlyList<Image>> ReadAsync(DbConnection connection, ImageQuery query, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(query.Limit);
-        var list = new ImageList(query, Dialect.Of(connection));
-        var after = query.Marker is null ? null : await list.AfterMarkerAsync(connection, query.Marker, cancellationToken);
-        if (query.Limit == 0 || ImageFilters.FindNothing(query))
+        if (await StatementAsync(connection, query, cancellationToken) is not var (sql, parameters))
             return [];
-        var (sql, parameters) = list.Statement(after);
         var rows = await connection.RowsAsync<ImageRow>(sql, parameters, cancellationToken);
         return await ImageReads.CompleteAsync(connection, rows, cancellationToken);
     }
 
-    /// <summary>The statement of a first page, for a look at its plan.</summary>
-    internal static (string Sql, DynamicParameters Parameters) Statement(ImageQuery query, Dialect dialect) => new ImageList(query, dialect).Statement(after: null);
-
-    private (string Sql, DynamicParameters Parameters) Statement(string? after)
+    /// <summary>The statement of a page; null when nothing is on it.</summary>
+    internal static async Task<(string Sql, DynamicParameters Parameters)?> StatementAsync(
+        DbConnection connection, ImageQuery query, CancellationToken cancellationToken)
     {
-        var byTag = _query.Tags.Count > 0;
-        var conditions = ImageFilters.Conditions(_query, firstTagToo: false, _parameters);
+        var list = new ImageList(query, Dialect.Of(connection));
+        var after = query.Marker is null ? null : await list.AfterMarkerAsync(connection, query.Marker, cancellationToken);
+        if (query.Limit == 0 || ImageFilters.FindNothing(query))
+            return null;
+        var rare = ImageFilters.NameIds(query)
+            ? null
+            : await RareFilter.FindAsync(connection, query, byName: !list.WalksAlongOneName, cancellationToken);
+        return (list.Statement(after, rare), list._parameters);
+    }
+
+    /// <summary>The images of one name lie by time in the indexes by name.</summary>
+    private bool WalksAlongOneName => ImageFilters.OneName(_query) is not null && _order.Index is "created" or "name";
+
+    private string Statement(string? after, RareFilter? rare)
+    {
+        var conditions = ImageFilters.Conditions(_query, _dialect, _parameters);
         if (after is not null)
             conditions.Add(after);
-
-        // Images are found by tag or membership, never tried one by one.
-        var found = $"f {_dialect.JoiningImages("f.image_id")}";
-        var branches = States().SelectMany(state => Visible().Select(visible => Branch(
-            byTag ? $"image_tags {found}" : "images i",
-            [byTag ? "f.tag = @tag0 AND i.id = f.image_id AND" : "", visible, state], conditions))).ToList();
-        if (SharedWithViewer() is { } membership)
-        {
-            if (byTag)
-                conditions.Add("EXISTS (SELECT 1 FROM image_tags t WHERE t.image_id = i.id AND t.tag = @tag0)");
-            branches.AddRange(States().Select(state => Branch($"image_members {found}", ["", membership, state], conditions)));
-        }
+        var branches = rare is null ? Walks(conditions) : [Found(rare, conditions)];
 
         // A viewer without a project who asks for its own images asks for none.
         if (branches.Count == 0)
-            branches.Add(Branch("images i", ["", "1 = 0", Listed], conditions));
-        return (
-            $"""
+            branches.Add(Branch("images i", ["1 = 0", Listed], conditions));
+        return $"""
             SELECT {ImageRow.Columns}
             FROM (SELECT * FROM ({string.Join("\nUNION ALL ", branches)}) u ORDER BY {_order.OverKeys} LIMIT @limit) page
             {_dialect.JoiningImages("page.page_id")}
             WHERE i.id = page.page_id
             ORDER BY {_order.OverKeys}
-            """, _parameters);
+            """;
     }
 
-    private string Branch(string from, ReadOnlySpan<string> path, List<string> conditions) =>
+    private List<string> Walks(List<string> conditions)
+    {
+        var branches = new List<string>();
+        List<string> walked = [.. conditions];
+        if (WalksAlongOneName)
+            walked.Add($"i.sort_name = @filter{ImageFilters.OneName(_query)!.Value.Index}");
+        if (ImageFilters.AskForUnready(_query))
+            walked.Add(Unready);
+        foreach (var state in States())
+            branches.AddRange(Visible().Select(visible => Branch(_dialect.ImagesAlong(IndexOf(visible)), [visible, state], walked)));
+
+        // Images are found by membership, never tried one by one.
+        if (SharedWithViewer() is { } shared)
+        {
+            var found = $"image_members f {_dialect.JoiningImages("f.image_id")}";
+            branches.AddRange(States().Select(state => Branch(found, [$"{Membership("f")} AND i.id = f.image_id AND {shared}", state], conditions)));
+        }
+
+        return branches;
+    }
+
+    /// <summary>The few images that a filter finds, each tried for whether the viewer may see it.</summary>
+    private string Found(RareFilter rare, List<string> conditions)
+    {
+        var visible = Visible();
+        if (SharedWithViewer() is { } shared)
+            visible.Add($"{shared} AND EXISTS (SELECT 1 FROM image_members m WHERE m.image_id = i.id AND {Membership("m")})");
+        if (visible.Count == 0)
+            visible.Add("1 = 0");
+        return Branch(rare.From, [rare.Condition, AnyOf(visible), AnyOf(States())], conditions);
+
+        static string AnyOf(IEnumerable<string> alternatives) => $"({string.Join(" OR ", alternatives.Select(alternative => $"({alternative})"))})";
+    }
+
+    private string Branch(string from, IEnumerable<string> path, List<string> conditions) =>
         $"""
         SELECT * FROM (SELECT i.id AS page_id, {_order.Keys} FROM {from}
-        WHERE {path[0]} {path[1]} AND {path[2]}{string.Concat(conditions.Select(condition => $" AND {condition}"))}
+        WHERE {string.Join(" AND ", path.Concat(conditions))}
         ORDER BY {_order.OverImages} LIMIT @limit) b
         """;
+
+    /// <summary>The index to walk along; null where there is none for the order, or where ids say which images.</summary>
+    private string? IndexOf(string visible)
+    {
+        if (_order.Index is not { } order || ImageFilters.NameIds(_query))
+            return null;
+        if (WalksAlongOneName)
+            order = "name";
+        var of = visible.StartsWith("i.owner", StringComparison.Ordinal) ? "owner" : "visibility";
+        return ImageFilters.AskForUnready(_query) ? $"images_unready_by_{of}_{order}" : $"images_by_{of}_{order}";
+    }
 
     private IEnumerable<string> States()
     {
@@ -148,7 +199,7 @@ internal sealed class ImageList
         return conditions;
     }
 
-    /// <summary>The images of others that are shared with the viewer and in no other branch; null when the list has none.</summary>
+    /// <summary>Which images the viewer may see by membership alone, so that they are in no other branch; null when the list has none.</summary>
     private string? SharedWithViewer()
     {
         if (_query.Viewer.SeesEverything || _query.Viewer.ProjectId is null)
@@ -159,9 +210,11 @@ internal sealed class ImageList
             VisibilityFilter.Shared => "i.owner IS DISTINCT FROM @project",
             _ => null,
         };
-        var status = _query.MemberStatus is null ? "" : " AND f.status = @member_status";
-        return others is null ? null : $"f.member_id = @project{status} AND i.id = f.image_id AND {others} AND i.visibility = 'shared'";
+        return others is null ? null : $"{others} AND i.visibility = 'shared'";
     }
+
+    private string Membership(string member) =>
+        $"{member}.member_id = @project{(_query.MemberStatus is null ? "" : $" AND {member}.status = @member_status")}";
 
     /// <summary>The condition to come after the marker, which must be an image that the viewer may see by id.</summary>
     private async Task<string> AfterMarkerAsync(DbConnection connection, string marker, CancellationToken cancellationToken)

@@ -10,17 +10,21 @@ internal sealed class ImageOrder
 {
     private readonly List<(string Expression, bool Descending)> _terms = [];
 
-    public ImageOrder(IReadOnlyList<ImageSort> sort)
+    public ImageOrder(IReadOnlyList<ImageSort> sort, Dialect dialect)
     {
+        Index = IndexOf(sort);
         var descending = sort.Count == 0 || sort[0].Descending;
         var tieBreakers = new[] { new ImageSort(ImageColumn.CreatedAt, descending), new ImageSort(ImageColumn.Id, descending) };
         foreach (var (column, down) in sort.Concat(tieBreakers).DistinctBy(key => key.Column))
         {
-            _terms.Add((SortExpression(column), down));
+            _terms.Add((SortExpression(column, dialect), down));
             if (column == ImageColumn.Id)
                 break; // nothing is equal beyond the id
         }
     }
+
+    /// <summary>How the indexes that hold images in this order end; null when there are none.</summary>
+    public string? Index { get; }
 
     /// <summary>The values of the order under the names k0, k1…, from <c>images i</c>.</summary>
     public string Keys => string.Join(", ", _terms.Select((term, index) => $"{term.Expression} AS k{index}"));
@@ -58,12 +62,31 @@ internal sealed class ImageOrder
 
     private static string Past(bool descending) => descending ? "<" : ">";
 
-    private static string SortExpression(ImageColumn column) => column switch
+    private static string? IndexOf(IReadOnlyList<ImageSort> sort)
+    {
+        if (sort.Count == 0)
+            return "created";
+
+        // The tie-breakers follow the first key; only with keys that are them in another order or direction is it another walk.
+        var then = sort[0].Column == ImageColumn.CreatedAt ? ImageColumn.Id : ImageColumn.CreatedAt;
+        if (sort.Count > 1 && (sort.Count > 2 || sort[1].Column != then || sort[1].Descending != sort[0].Descending))
+            return null;
+        return sort[0].Column switch
+        {
+            ImageColumn.CreatedAt => "created",
+            ImageColumn.Name => "name",
+            ImageColumn.Size => "size",
+            _ => null,
+        };
+    }
+
+    private static string SortExpression(ImageColumn column, Dialect dialect) => column switch
     {
         ImageColumn.Name => "i.sort_name",
+        ImageColumn.Size => dialect.SortSize,
         ImageColumn.Id or ImageColumn.Status or ImageColumn.MinDisk or ImageColumn.MinRam or ImageColumn.CreatedAt or ImageColumn.UpdatedAt =>
             ImageFilters.Expression(column),
-        ImageColumn.Size or ImageColumn.VirtualSize => $"COALESCE({ImageFilters.Expression(column)}, 0)",
+        ImageColumn.VirtualSize => $"COALESCE({ImageFilters.Expression(column)}, 0)",
         _ => $"COALESCE({ImageFilters.Expression(column)}, '')",
     };
 }

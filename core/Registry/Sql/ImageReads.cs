@@ -1,11 +1,12 @@
 using System.Data.Common;
+using Dapper;
 
 namespace GlanceGateway.Registry.Sql;
 
 /// <summary>Reading images with what belongs to them, in a number of queries that does not depend on the number of images.</summary>
 internal static class ImageReads
 {
-    /// <summary>Databases bound the number of parameters of a statement; a page of the API is at most this long.</summary>
+    /// <summary>A page of the API is at most this long.</summary>
     private const int IdsPerQuery = 1000;
 
     public static async Task<Image?> FindAsync(DbConnection connection, string id, CancellationToken cancellationToken)
@@ -23,8 +24,10 @@ internal static class ImageReads
         var images = new List<Image>(rows.Count);
         foreach (var chunk in rows.Chunk(IdsPerQuery))
         {
-            var ids = new { ids = chunk.Select(row => row.Id).ToArray() };
-            var ofPage = Dialect.Of(connection).AnyOf("image_id", "@ids");
+            var dialect = Dialect.Of(connection);
+            var ids = new DynamicParameters();
+            ids.Add("ids", dialect.ManyTexts([.. chunk.Select(row => row.Id)]));
+            var ofPage = dialect.AmongTexts("image_id", "@ids");
             var properties = (await connection.RowsAsync<PropertyRow>(
                 $"SELECT image_id AS ImageId, name AS Name, value AS Value, position AS Position FROM image_properties WHERE {ofPage} ORDER BY position",
                 ids, cancellationToken)).ToLookup(row => row.ImageId);
@@ -32,13 +35,13 @@ internal static class ImageReads
                 $"SELECT image_id AS ImageId, tag AS Tag, position AS Position FROM image_tags WHERE {ofPage} ORDER BY position",
                 ids, cancellationToken)).ToLookup(row => row.ImageId);
             var locations = (await connection.RowsAsync<LocationRow>(
-                $"SELECT image_id AS ImageId, id AS Id, store AS Store, url AS Url, metadata AS Metadata FROM image_locations WHERE {ofPage} ORDER BY id",
+                $"SELECT image_id AS ImageId, id AS Id, store AS Store, url AS Url, metadata AS Metadata, place AS Place FROM image_locations WHERE {ofPage} ORDER BY id",
                 ids, cancellationToken)).ToLookup(row => row.ImageId);
             images.AddRange(chunk.Select(row => row.ToImage() with
             {
                 Properties = [.. properties[row.Id].Select(property => KeyValuePair.Create(property.Name, property.Value))],
                 Tags = [.. tags[row.Id].Select(tag => tag.Tag)],
-                Locations = [.. locations[row.Id].Select(at => new ImageLocation(at.Id, at.Store, at.Url, LocationMetadata.Read(at.Metadata)))],
+                Locations = [.. locations[row.Id].Select(at => new ImageLocation(at.Id, at.Store, at.Url, LocationMetadata.Read(at.Metadata), at.Place))],
             }));
         }
 

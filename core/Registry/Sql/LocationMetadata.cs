@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -9,8 +10,9 @@ internal static partial class LocationMetadata
     public static string Write(IReadOnlyDictionary<string, string> metadata) =>
         JsonSerializer.Serialize(new Dictionary<string, string>(metadata), MetadataJson.Default.DictionaryStringString);
 
-    public static IReadOnlyDictionary<string, string> Read(string json) =>
-        JsonSerializer.Deserialize(json, MetadataJson.Default.DictionaryStringString) ?? [];
+    public static IReadOnlyDictionary<string, string> Read(string json) => json == "{}"
+        ? ReadOnlyDictionary<string, string>.Empty
+        : JsonSerializer.Deserialize(json, MetadataJson.Default.DictionaryStringString) ?? [];
 
     [JsonSerializable(typeof(Dictionary<string, string>))]
     private sealed partial class MetadataJson : JsonSerializerContext;

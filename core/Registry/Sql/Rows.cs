@@ -128,6 +128,8 @@ internal sealed class LocationRow
     public required string Url { get; init; }
 
     public required string Metadata { get; init; }
+
+    public string? Place { get; init; }
 }
 
 internal sealed class MemberRow
@@ -175,8 +177,10 @@ internal sealed class IntentRow
 
     public long CreatedAt { get; init; }
 
+    public string? Place { get; init; }
+
     public StoreIntent ToIntent() =>
-        new(AttemptId, Words.Intent(Kind), ImageId, Store, Url, LeaseName, Registered != 0, Words.Time(CreatedAt));
+        new(AttemptId, Words.Intent(Kind), ImageId, Store, Url, LeaseName, Registered != 0, Words.Time(CreatedAt), Place);
 }
 
 internal sealed class TaskRow
@@ -271,7 +275,9 @@ internal sealed class StagedRow
 
     public long CreatedAt { get; init; }
 
-    public StagedData ToStaged() => new(ImageId, Store, Url, Size, HashValue, Words.Time(CreatedAt));
+    public string? Place { get; init; }
+
+    public StagedData ToStaged() => new(ImageId, Store, Url, Size, HashValue, Words.Time(CreatedAt), Place);
 }
 
 internal sealed class ChangeRow

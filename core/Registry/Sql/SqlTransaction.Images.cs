@@ -79,8 +79,8 @@ internal sealed partial class SqlTransaction
         if (!await TouchAsync(imageId, cancellationToken))
             throw new InvalidOperationException($"No image with ID {imageId} to add a location to.");
         var id = await Connection.ValueAsync<long>(
-            "INSERT INTO image_locations (image_id, store, url, metadata) VALUES (@imageId, @Store, @Url, @metadata) RETURNING id",
-            new { imageId, location.Store, location.Url, metadata = LocationMetadata.Write(location.Metadata) }, cancellationToken);
+            "INSERT INTO image_locations (image_id, store, url, metadata, place) VALUES (@imageId, @Store, @Url, @metadata, @Place) RETURNING id",
+            new { imageId, location.Store, location.Url, metadata = LocationMetadata.Write(location.Metadata), location.Place }, cancellationToken);
         Record(imageId, ChangeKind.Updated);
         return id;
     }

@@ -4,8 +4,8 @@ internal sealed partial class SqlTransaction
 {
     public override Task InsertIntentAsync(StoreIntent intent, CancellationToken cancellationToken) => Connection.RunAsync(
         """
-        INSERT INTO store_intents (attempt_id, kind, image_id, store, url, lease_name, registered, created_at)
-        VALUES (@AttemptId, @kind, @ImageId, @Store, @Url, @LeaseName, @registered, @at)
+        INSERT INTO store_intents (attempt_id, kind, image_id, store, url, lease_name, registered, created_at, place)
+        VALUES (@AttemptId, @kind, @ImageId, @Store, @Url, @LeaseName, @registered, @at, @Place)
         """,
         new
         {
@@ -17,6 +17,7 @@ internal sealed partial class SqlTransaction
             intent.LeaseName,
             registered = intent.Registered ? 1 : 0,
             at = Words.Of(intent.CreatedAt),
+            intent.Place,
         },
         cancellationToken);
 

@@ -37,10 +37,10 @@ internal sealed partial class SqlTransaction
 
     public override Task InsertStagedAsync(StagedData staged, CancellationToken cancellationToken) => Connection.RunAsync(
         """
-        INSERT INTO staged_data (image_id, store, url, size, hash_value, created_at)
-        VALUES (@ImageId, @Store, @Url, @Size, @HashValue, @at)
+        INSERT INTO staged_data (image_id, store, url, size, hash_value, created_at, place)
+        VALUES (@ImageId, @Store, @Url, @Size, @HashValue, @at, @Place)
         """,
-        new { staged.ImageId, staged.Store, staged.Url, staged.Size, staged.HashValue, at = NowMicroseconds }, cancellationToken);
+        new { staged.ImageId, staged.Store, staged.Url, staged.Size, staged.HashValue, at = NowMicroseconds, staged.Place }, cancellationToken);
 
     public override Task RemoveStagedAsync(string imageId, CancellationToken cancellationToken) =>
         Connection.RunAsync("DELETE FROM staged_data WHERE image_id = @imageId", new { imageId }, cancellationToken);
@@ -50,7 +50,7 @@ internal sealed partial class SqlTransaction
         var rows = await Connection.RowsAsync<IntentRow>(
             """
             SELECT attempt_id AS AttemptId, kind AS Kind, image_id AS ImageId, store AS Store, url AS Url, lease_name AS LeaseName,
-                registered AS Registered, created_at AS CreatedAt
+                registered AS Registered, created_at AS CreatedAt, place AS Place
             FROM store_intents WHERE lease_name = @leaseName ORDER BY created_at, attempt_id
             """, new { leaseName }, cancellationToken);
         return [.. rows.Select(row => row.ToIntent())];

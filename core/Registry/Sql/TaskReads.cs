@@ -81,7 +81,7 @@ internal static class TaskReads
     {
         var row = await connection.RowAsync<StagedRow>(
             """
-            SELECT image_id AS ImageId, store AS Store, url AS Url, size AS Size, hash_value AS HashValue, created_at AS CreatedAt
+            SELECT image_id AS ImageId, store AS Store, url AS Url, size AS Size, hash_value AS HashValue, created_at AS CreatedAt, place AS Place
             FROM staged_data WHERE image_id = @imageId
             """, new { imageId }, cancellationToken);
         return row?.ToStaged();

@@ -23,13 +23,13 @@ internal static class UsageReads
 
     private static string OfImages(UsageKind kind) => kind switch
     {
-        UsageKind.StoredBytes => $"""
-            SELECT COALESCE(SUM(i.size), 0) FROM images i JOIN image_locations p ON p.image_id = i.id
-            WHERE {Counted} AND i.status <> 'pending_delete' AND i.size > 0
-            """,
+        UsageKind.StoredBytes => Kept("stored"),
         UsageKind.StagedBytes => $"SELECT COALESCE(SUM(i.size), 0) FROM images i WHERE {Counted} AND i.status IN ('uploading', 'importing')",
-        UsageKind.Images => $"SELECT COUNT(*) FROM images i WHERE {Counted}",
+        UsageKind.Images => Kept("images"),
         UsageKind.Transfers => $"SELECT COUNT(*) FROM images i WHERE {Counted} AND i.status IN ('saving', 'uploading', 'importing')",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such usage"),
     };
+
+    /// <summary>Sums that triggers keep: with 100,000 images of a project it took 100 ms and more to sum them up, for each upload.</summary>
+    private static string Kept(string kind) => $"SELECT COALESCE(SUM(u.amount), 0) FROM project_usage u WHERE u.project = @project AND u.kind = '{kind}'";
 }

@@ -98,7 +98,7 @@ internal sealed class HeldMount : IDisposable
     internal void Write()
     {
         KeeperWriter writer = new();
-        writer.Text(Mount.MountPoint).U32((uint)(Mount.Id ?? 0)).U32(User).U32(Generation);
+        writer.Text(Mount.MountPoint).U32((uint)(Mount.Number?.Major ?? 0)).U32((uint)(Mount.Number?.Minor ?? 0)).U32(User).U32(Generation);
         WriteState(writer);
         byte[] state = writer.ToArray();
         int next = 1 - _slot;
@@ -159,7 +159,7 @@ internal sealed class HeldMount : IDisposable
 
         KeeperReader reader = new(state.AsSpan(0, length));
         string mountPoint = reader.Text();
-        uint id = reader.U32();
+        (int Major, int Minor) number = ((int)reader.U32(), (int)reader.U32());
         uint user = reader.U32();
         uint generation = reader.U32();
         (FuseNegotiation negotiation, List<KeptRegistration> registrations) = ReadState(ref reader);
@@ -168,7 +168,7 @@ internal sealed class HeldMount : IDisposable
             return null;
         }
 
-        HeldMount held = new(name, FuseMount.Restore(device, mountPoint, id == 0 ? null : (int)id, negotiation, logger), user, record) { Generation = generation, _slot = slot };
+        HeldMount held = new(name, FuseMount.Restore(device, mountPoint, number is (0, 0) ? null : number, negotiation, logger), user, record) { Generation = generation, _slot = slot };
         held.Registrations.AddRange(registrations);
         return held;
     }

@@ -73,6 +73,8 @@ public sealed class Keeper : IDisposable
 
     internal ILogger Logger => _logger;
 
+    internal bool HasStore => _options.Store is not null;
+
     /// <summary>Takes up what the descriptor store holds and listens.</summary>
     /// <exception cref="IOException">It cannot listen there; the message says why.</exception>
     public static Keeper Start(KeeperOptions options, ILogger logger)

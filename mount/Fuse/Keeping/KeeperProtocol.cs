@@ -14,7 +14,7 @@ namespace GlanceGateway.Fuse;
 //   text       u16 bytes | UTF-8
 //
 //   operation     question                                                  answer
-//   1 attach      u8 flags: 1 other users may look, 2 resume                text mount point | u32 generation | u8 flags: 1 taken over, 2 kept |
+//   1 attach      u8 flags: 1 other users may look, 2 resume                text mount point | u32 generation | u8 flags: 1 taken over, 2 kept, 4 stored |
 //                 u32 generation, for resume | text directory               u32 minor | u64 abilities | u32 largest read | u32 count |
 //                                                                           count × (u64 node, u32 backing id); the device, unless resumed
 //   2 register    u64 node; the file                                        u32 backing id
@@ -24,6 +24,7 @@ namespace GlanceGateway.Fuse;
 //                                                                           u32 generation, u32 registrations)
 //
 // Attaching makes the connection the one that serves the mount, until it closes; 2 and 3 are about that mount. A mount has one at a time: EBUSY.
+// "Kept" says that a successor can go on, "stored" that this holds even while no keeper runs.
 // "Generation" counts the servers a mount has had. "Resume" is for a server that outlived the keeper: it has the device already.
 //
 // What keeps it safe. The kernel tells who connected (SO_PEERCRED); users that were not named get nothing but a closed connection. A user mounts on
@@ -57,6 +58,7 @@ internal static class KeeperProtocol
 
     internal const byte TakenOver = 1;
     internal const byte Kept = 2;
+    internal const byte Stored = 4;
 
     internal const byte Abort = 1;
 }

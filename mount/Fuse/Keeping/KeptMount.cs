@@ -21,6 +21,8 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
     private readonly string _socket;
     private readonly ILogger _logger;
     private readonly bool _canBeTakenOver;
+    private readonly bool _isStored;
+    private readonly int? _mountId;
     private KeeperLink? _link;
     private bool _ended;
     private volatile bool _forgotten;
@@ -36,6 +38,8 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
         byte flags = answer.U8();
         IsTakenOver = (flags & KeeperProtocol.TakenOver) != 0;
         _canBeTakenOver = (flags & KeeperProtocol.Kept) != 0;
+        _isStored = (flags & KeeperProtocol.Stored) != 0;
+        _mountId = MountTable.Find(MountPoint)?.Id;
         (FuseNegotiation negotiation, List<KeptRegistration> registrations) = HeldMount.ReadState(ref answer);
         Negotiation = negotiation;
         Registrations = registrations;
@@ -60,7 +64,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
     public IReadOnlyList<KeptRegistration> Registrations { get; }
 
     /// <summary>Whether somebody holds the device for a successor, and the kernel can do its part (Linux 6.9).</summary>
-    public bool IsKept => _canBeTakenOver && !_forgotten;
+    public bool IsKept => _canBeTakenOver && !_forgotten && (_isStored || Volatile.Read(ref _link) is not null);
 
     /// <summary>Takes a mount over from a server that is gone, or has the keeper mount.</summary>
     /// <param name="socket">Where the keeper listens.</param>
@@ -128,7 +132,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
         return entries;
     }
 
-    /// <summary>Unmounts, if the keeper is there.</summary>
+    /// <summary>Unmounts through the keeper, or without it if this process may.</summary>
     /// <param name="abort">Whether clients are cut off as well.</param>
     public UnmountOutcome Unmount(bool abort)
     {
@@ -142,7 +146,31 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
         }
         catch (FuseMountException e)
         {
-            return e.Error == Errno.ENOENT ? UnmountOutcome.AlreadyGone : UnmountOutcome.Failed;
+            return e.Error == Errno.ENOENT ? UnmountOutcome.AlreadyGone
+                : FuseMount.MayMountDirectly && _mountId is { } id ? FuseMount.Unmount(MountPoint, id)
+                : UnmountOutcome.Failed;
+        }
+    }
+
+    /// <summary>Whether somebody holds the device at this moment: <see cref="IsKept"/>, after asking the keeper.</summary>
+    public bool CanLeave()
+    {
+        if (!IsKept || _isStored)
+        {
+            return IsKept;
+        }
+
+        try
+        {
+            lock (_lock)
+            {
+                _ = Link.Ask(KeeperWriter.Question(KeeperOperation.List), null, out _);
+                return true;
+            }
+        }
+        catch (FuseMountException)
+        {
+            return false;
         }
     }
 

@@ -49,7 +49,7 @@ public sealed class KeptServer : IMountServer
             return true;
         }
 
-        if (Mount.IsKept)
+        if (Mount.CanLeave())
         {
             _left = true;
             _ = await Session.LeaveAsync(timeout < s_longestLeave ? timeout : s_longestLeave);
@@ -58,9 +58,9 @@ public sealed class KeptServer : IMountServer
             return true;
         }
 
-        if (Mount.Unmount(abort: false) == UnmountOutcome.Failed && FuseMount.MayMountDirectly)
+        if (Mount.Unmount(abort: false) == UnmountOutcome.Failed)
         {
-            _ = FuseMount.Unmount(MountPoint, "glance");
+            FuseLog.KeptNotUnmounted(_logger, MountPoint);
         }
 
         long begun = Stopwatch.GetTimestamp();

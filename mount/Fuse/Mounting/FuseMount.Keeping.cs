@@ -7,8 +7,8 @@ namespace GlanceGateway.Fuse;
 /// <summary>Mounting for somebody who has less privilege, and taking a mount up again.</summary>
 public sealed partial class FuseMount
 {
-    /// <summary>Number of the mount in the mount table, null when that did not show it.</summary>
-    internal int? Id => _line?.Id;
+    /// <summary>The mount's device number, null when the mount table did not show it. Unlike the number of the mount it is the same in every name space.</summary>
+    internal (int Major, int Minor)? Number => _line is { } line ? (line.Major, line.Minor) : null;
 
     /// <summary>Whether the kernel has ended the connection: unmounted and the last file closed, or aborted.</summary>
     internal unsafe bool IsDead
@@ -21,7 +21,7 @@ public sealed partial class FuseMount
     }
 
     /// <summary>Whether it is out of the tree of names, though files may still be open.</summary>
-    internal bool IsDetached => _line is not { } line || MountTable.Find(line.Id) is not { } now || !now.SameDevice(line);
+    internal bool IsDetached => _line is not { } line || MountTable.Find(line.Major, line.Minor) is null;
 
     /// <summary>Mounts where a user says, who must own that directory: it then gets no farther than with fusermount3.</summary>
     /// <remarks>
@@ -74,8 +74,11 @@ public sealed partial class FuseMount
     }
 
     /// <summary>Takes up a mount that another process made.</summary>
-    internal static FuseMount Restore(SafeFileHandle device, string mountPoint, int? id, FuseNegotiation negotiation, ILogger logger) =>
-        new(mountPoint, device, negotiation, throughFusermount: false, watcher: null, id is { } number ? MountTable.Find(number) : null, logger);
+    internal static FuseMount Restore(SafeFileHandle device, string mountPoint, (int Major, int Minor)? number, FuseNegotiation negotiation, ILogger logger) =>
+        new(mountPoint, device, negotiation, throughFusermount: false, watcher: null, number is { } known ? MountTable.Find(known.Major, known.Minor) : null, logger);
+
+    /// <summary>Unmounts the mount of a number and no other; a busy one is detached lazily.</summary>
+    internal static UnmountOutcome Unmount(string path, int id) => DetachExactly(path, id);
 
     private static unsafe string PathOf(SafeFileHandle place)
     {

@@ -53,6 +53,20 @@ internal static unsafe class MountTable
         return null;
     }
 
+    /// <summary>A mount of a device, wherever it is, or null when there is none.</summary>
+    internal static MountLine? Find(int major, int minor)
+    {
+        foreach (string line in File.ReadLines("/proc/self/mountinfo"))
+        {
+            if (Parse(line) is { IsFuse: true } mount && mount.Major == major && mount.Minor == minor)
+            {
+                return mount;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>The number of the mount that a descriptor lies on; asks nothing of its filesystem.</summary>
     internal static int? IdOf(int descriptor)
     {

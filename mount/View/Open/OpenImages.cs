@@ -341,6 +341,7 @@ internal sealed class OpenImages : IAsyncDisposable
                 Errno.EPERM => "registering files needs CAP_SYS_ADMIN",
                 Errno.ELOOP => "the file lies on an overlay or another stacked filesystem; keep images on a plain one",
                 Errno.EINVAL => "it is no regular file",
+                Errno.ENOTCONN => "the keeper does not answer",
                 _ => "the kernel refused the file",
             });
         }

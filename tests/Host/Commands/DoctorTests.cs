@@ -32,7 +32,8 @@ public sealed class DoctorTests : IDisposable
         _directory.Write(
             "gateway.yaml",
             $"stores:\n  good: {{ driver: memory, default: true }}\n  bad: {{ driver: filesystem, directory: {_directory.Below("file", "images")} }}\n"
-            + "database: { provider: postgresql, connection: 'Host=127.0.0.1;Port=1;Database=d;Username=u;Password=hunter2' }\n");
+            + "database: { provider: postgresql, connection: 'Host=127.0.0.1;Port=1;Database=d;Username=u;Password=hunter2' }\n"
+            + $"mount: {{ directory: {_directory.Below("mount")}, keeper: {_directory.Below("nobody.sock")} }}\n");
 
         var text = await BuiltGateway.RunAsync(_directory.Path, ["doctor", "-c", "gateway.yaml", "--data", "data"]);
 
@@ -41,7 +42,8 @@ public sealed class DoctorTests : IDisposable
         Assert.Contains("BAD   store bad: start: directory '", text.Output, StringComparison.Ordinal);
         Assert.Contains("→ Correct the store's options in the configuration", text.Output, StringComparison.Ordinal);
         Assert.Contains("BAD   database: ", text.Output, StringComparison.Ordinal);
-        Assert.EndsWith("2 things are wrong.\n", text.Output, StringComparison.Ordinal);
+        Assert.Contains("BAD   fuse: No keeper answers at ", text.Output, StringComparison.Ordinal);
+        Assert.EndsWith("3 things are wrong.\n", text.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", text.Output + text.Error, StringComparison.Ordinal);
     }
 

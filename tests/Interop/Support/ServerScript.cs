@@ -76,5 +76,5 @@ internal sealed class ServerScript : IAsyncDisposable
         _root.Dispose();
     }
 
-    private Task<CommandResult> RunAsync(string action) => Command.RunAsync(_script, [action, _root.Path], _environment, TimeSpan.FromMinutes(3));
+    private Task<CommandResult> RunAsync(string action) => Command.RunAsync(_script, [action, _root.Path], _environment, TimeSpan.FromMinutes(10));
 }

@@ -10,7 +10,7 @@ internal sealed class KeystoneHttp(KeystoneOptions options) : IDisposable
     private const int MostConnections = 32;
 
     /// <summary>The answer about a token without its catalogue has about a kibibyte.</summary>
-    private const int LargestAnswer = 1 << 20;
+    public const int LargestAnswer = 1 << 20;
 
     private readonly HttpClient kept = Client(options, TimeSpan.FromMinutes(2));
     private readonly HttpClient fresh = Client(options, TimeSpan.Zero);
@@ -19,13 +19,15 @@ internal sealed class KeystoneHttp(KeystoneOptions options) : IDisposable
     /// cuts the connections that were kept, and below a bare uwsgi it cuts every one after its answer without saying so.</summary>
     /// <param name="make">Makes the request, perhaps twice.</param>
     /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="completion">Whether the answer is read whole, or its body left to the caller.</param>
     /// <exception cref="KeystoneFault">It could not be sent, or the answer did not come whole.</exception>
-    public async Task<HttpResponseMessage> SendAsync(Func<HttpRequestMessage> make, CancellationToken cancellationToken)
+    public async Task<HttpResponseMessage> SendAsync(
+        Func<HttpRequestMessage> make, CancellationToken cancellationToken, HttpCompletionOption completion = HttpCompletionOption.ResponseContentRead)
     {
         try
         {
             using var request = make();
-            return await kept.SendAsync(request, cancellationToken);
+            return await kept.SendAsync(request, completion, cancellationToken);
         }
         catch (HttpRequestException e) when (e.HttpRequestError is HttpRequestError.ResponseEnded or HttpRequestError.Unknown)
         {
@@ -38,7 +40,7 @@ internal sealed class KeystoneHttp(KeystoneOptions options) : IDisposable
         try
         {
             using var request = make();
-            return await fresh.SendAsync(request, cancellationToken);
+            return await fresh.SendAsync(request, completion, cancellationToken);
         }
         catch (HttpRequestException e)
         {
