@@ -14,10 +14,12 @@ internal sealed class GatewayMount : IAsyncDisposable
     private static readonly TimeSpan stopTimeout = TimeSpan.FromSeconds(10);
 
     private readonly ImageMount mount;
+    private readonly ControlSocket? control;
 
-    private GatewayMount(ImageMount mount, string directory)
+    private GatewayMount(ImageMount mount, ControlSocket? control, string directory)
     {
         this.mount = mount;
+        this.control = control;
         Directory = directory;
     }
 
@@ -52,17 +54,40 @@ internal sealed class GatewayMount : IAsyncDisposable
             Passthrough = wanted.Passthrough,
             Keeper = wanted.Keeper,
             AllowOther = privileged || wanted.Keeper is not null || LinuxUsers.MayAllowOthers(),
+            VerdictFile = Path.Join(configuration.DataDirectory, "mount-verdicts.json"),
         };
         try
         {
             LinuxFiles.MakeMountPoint(wanted.Directory);
-            var mounted = await ImageMount.StartAsync(new LocalImageSource(images, viewer), options, loggers, cancellationToken);
+            var local = new LocalImageSource(images, viewer);
+            var cached = images.Downloads.Cache is { } cache ? new CachedImageSource(local, cache) : null;
+            var control = cached is not null ? ControlSocket.TryStart(cached.Cache.Options.Directory, new MountSteering(cached, logger), logger) : null;
+            if (cached is not null)
+            {
+                cached.Control = control?.Path;
+            }
+
+            ImageMount mounted;
+            try
+            {
+                mounted = await ImageMount.StartAsync(cached is null ? local : cached, options, loggers, cancellationToken);
+            }
+            catch
+            {
+                if (control is not null)
+                {
+                    await control.DisposeAsync();
+                }
+
+                throw;
+            }
+
             if (privileged && !mounted.IsKept)
             {
                 logger.LogInformation("This process serves the mount as root and a crash of it ends the mount; with a keeper (mount.keeper) it needs no privilege and the mount stays.");
             }
 
-            return new GatewayMount(mounted, wanted.Directory);
+            return new GatewayMount(mounted, control, wanted.Directory);
         }
         catch (Exception failure) when (failure is FuseMountException or IOException or UnauthorizedAccessException)
         {
@@ -72,7 +97,15 @@ internal sealed class GatewayMount : IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync() => await mount.StopAsync(stopTimeout);
+    public async ValueTask DisposeAsync()
+    {
+        if (control is not null)
+        {
+            await control.DisposeAsync();
+        }
+
+        await mount.StopAsync(stopTimeout);
+    }
 
     private static ConfigurationException NoSuchGroup(GatewayConfiguration configuration, string group) =>
         new([new ConfigurationProblem(configuration.File ?? "configuration", "mount.group", $"there is no group '{group}'; create it, or name one that exists, or give a number")]);
