@@ -89,6 +89,7 @@ public sealed class BlockCache : IAsyncDisposable
             throw;
         }
 
+        CacheMetrics.Add(cache);
         BlockLog.Opened(log, options.Directory, cache._objects.Count, cache.Space.StoredBytes, options.MaxBytes);
         return cache;
     }
@@ -173,6 +174,44 @@ public sealed class BlockCache : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Writes out an object that is made here, from others, and whose hash nobody knows: everything that is missing is fetched, then all of it is compared with
+    /// the source once more. From then on it is as good as one with a hash. Blocks that a killed process left are kept if they are right.
+    /// </summary>
+    /// <param name="key">What it is; without a hash.</param>
+    /// <param name="open">Opens the source: once to write, and once, from anew, to compare.</param>
+    /// <param name="length">Bytes of the object; holes of a source that knows them (<see cref="IExtentMap"/>) stay holes and take no room.</param>
+    /// <param name="cancellationToken">Ends it; what is there stays for the next time.</param>
+    /// <returns>False when there was no room for all of it.</returns>
+    /// <exception cref="StoreException">The source failed, or what was written is not what it says: <see cref="StoreError.Corrupt"/>.</exception>
+    public async Task<bool> WriteOutAsync(BlockKey key, Func<CancellationToken, ValueTask<IByteSource>> open, long length, CancellationToken cancellationToken)
+    {
+        if (length <= 0 || Enter(key, length) is not { } entered)
+            return length == 0;
+        try
+        {
+            // Once more each time that blocks were lost again before they were compared.
+            for (var round = 0; !entered.IsComplete || !entered.IsProven; round++)
+            {
+                if (round == 3 || !await FillAsync(entered, open, cancellationToken))
+                    return false;
+                await using var again = await open(cancellationToken);
+                if (await entered.CompareAsync(again, cancellationToken) == Comparison.Different)
+                {
+                    Evict(entered);
+                    throw new StoreException(StoreError.Corrupt, "What was written is not what its source says.", key.Id);
+                }
+            }
+
+            await FinishAsync(entered, cancellationToken);
+            return true;
+        }
+        finally
+        {
+            entered.Leave();
+        }
+    }
+
     /// <summary>Every object, the one used last first.</summary>
     public IReadOnlyList<CachedObjectStatus> List() => [.. _objects.Values.Select(o => o.Describe()).OrderByDescending(o => o.LastAccessed)];
 
@@ -189,20 +228,39 @@ public sealed class BlockCache : IAsyncDisposable
         return true;
     }
 
+    /// <summary>Keeps an object whatever room is needed, also one that is not here yet: what comes of it stays. Survives the process.</summary>
+    /// <param name="key">What it is.</param>
+    /// <param name="length">Bytes of the object.</param>
+    /// <returns>False when the disk refuses.</returns>
+    public bool Pin(BlockKey key, long length)
+    {
+        if (length <= 0 || Enter(key, length) is not { } entered)
+            return false;
+        entered.Pin(pinned: true);
+        entered.Leave();
+        return true;
+    }
+
     /// <summary>Removes an object, pinned or not. Who has it open reads on.</summary>
     /// <returns>False when the cache does not have it.</returns>
     public bool Evict(string id) => _objects.TryGetValue(id, out var found) && Evict(found);
 
     /// <summary>Compares all that is there of an object with its checksums, and the whole with its hash.</summary>
     /// <returns>Null when the cache does not have it.</returns>
-    public async Task<VerifyResult?> VerifyAsync(string id, CancellationToken cancellationToken)
+    public Task<VerifyResult?> VerifyAsync(string id, CancellationToken cancellationToken) => VerifyAsync(id, progress: null, cancellationToken);
+
+    /// <inheritdoc cref="VerifyAsync(string, CancellationToken)"/>
+    /// <param name="id">The object.</param>
+    /// <param name="progress">Gets the bytes of the object that are behind the pass, from the thread that does the work.</param>
+    /// <param name="cancellationToken">Ends the pass.</param>
+    public async Task<VerifyResult?> VerifyAsync(string id, Action<long>? progress, CancellationToken cancellationToken)
     {
         if (!_objects.TryGetValue(id, out var found))
             return null;
         await _finishing.WaitAsync(cancellationToken);
         try
         {
-            return await Task.Run(() => found.Verify(cancellationToken), cancellationToken);
+            return await Task.Run(() => found.Verify(progress, cancellationToken), cancellationToken);
         }
         finally
         {
@@ -231,6 +289,7 @@ public sealed class BlockCache : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
+        CacheMetrics.Remove(this);
         await _ending.CancelAsync();
         foreach (var cached in _objects.Values)
             cached.StopFetches();
@@ -337,6 +396,19 @@ public sealed class BlockCache : IAsyncDisposable
         }
 
         return null;
+    }
+
+    private static async Task<bool> FillAsync(CachedObject entered, Func<CancellationToken, ValueTask<IByteSource>> open, CancellationToken cancellationToken)
+    {
+        var shared = new SharedSource(await open(cancellationToken));
+        try
+        {
+            return await entered.FillAsync(shared, cancellationToken);
+        }
+        finally
+        {
+            await shared.ReleaseAsync();
+        }
     }
 
     private async Task FinishAsync(CachedObject complete, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using GlanceGateway.Abstractions;
 using Microsoft.Extensions.Logging;
 
 namespace GlanceGateway.Blocks;
@@ -39,7 +40,7 @@ internal sealed partial class CachedObject
             files.Flush();
             var modified = files.DataModified;
             // A block that went, or went and came again, is missing from the hash: whoever brings it back asks again.
-            if (Pass(files, hash, cancellationToken) > 0 || drops != Interlocked.Read(ref _drops) || !IsComplete)
+            if (Pass(files, hash, progress: null, cancellationToken) > 0 || drops != Interlocked.Read(ref _drops) || !IsComplete)
                 return false;
             if (hash is not null && !string.Equals(Convert.ToHexStringLower(hash.GetHashAndReset()), Key.HashValue, StringComparison.OrdinalIgnoreCase))
             {
@@ -74,8 +75,54 @@ internal sealed partial class CachedObject
         }
     }
 
+    /// <summary>Proves a complete object without a hash: compares all of it with its source. <see cref="Finish"/> may follow.</summary>
+    public async Task<Comparison> CompareAsync(IByteSource source, CancellationToken cancellationToken)
+    {
+        if (!TryAcquire())
+            return Comparison.Incomplete;
+        var (expected, stored) = (ArrayPool<byte>.Shared.Rent(BlockBytes), ArrayPool<byte>.Shared.Rent(BlockBytes));
+        try
+        {
+            var drops = Interlocked.Read(ref _drops);
+            for (long block = 0; block < BlockCount; block++)
+            {
+                var length = _files!.LengthOf(block);
+                switch (_files.Read(block * BlockBytes, stored.AsSpan(0, length)))
+                {
+                    case BlockRead.Wrong:
+                        DropWrong(block, drops);
+                        return Comparison.Incomplete;
+                    case BlockRead.Absent:
+                        return Comparison.Incomplete;
+                }
+
+                if (await source.ReadAsync(block * BlockBytes, expected.AsMemory(0, length), cancellationToken) != length
+                    || !expected.AsSpan(0, length).SequenceEqual(stored.AsSpan(0, length)))
+                    return Comparison.Different;
+            }
+
+            lock (_gate)
+            {
+                if (_gone || drops != Interlocked.Read(ref _drops) || !IsComplete)
+                    return Comparison.Incomplete;
+                _record = _record with { HashProven = true };
+                _changed = true;
+                Save(durable: true);
+            }
+
+            BlockLog.Verified(_cache.Log, Key.Id, Length);
+            return Comparison.Equal;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(expected);
+            ArrayPool<byte>.Shared.Return(stored);
+            Release();
+        }
+    }
+
     /// <summary>Compares everything that is there, whatever was proven before.</summary>
-    public VerifyResult Verify(CancellationToken cancellationToken)
+    public VerifyResult Verify(Action<long>? progress, CancellationToken cancellationToken)
     {
         if (!TryAcquire())
             return new VerifyResult(0, 0, IsVerified: false);
@@ -85,10 +132,11 @@ internal sealed partial class CachedObject
             lock (_gate)
             {
                 _sealedAt = null;
-                _record = _record with { HashProven = false };
+                // Where nobody knows a hash the checksums of the blocks are all that tells; a wrong one ends the proof.
+                _record = _record with { HashProven = _record.HashProven && Key.HashValue is null };
             }
 
-            var wrong = Pass(_files!, hash: null, cancellationToken);
+            var wrong = Pass(_files!, hash: null, progress, cancellationToken);
             return new VerifyResult(blocks, wrong, wrong == 0 && Finish(cancellationToken));
         }
         finally
@@ -99,7 +147,7 @@ internal sealed partial class CachedObject
 
     /// <summary>Compares every block that is there with its checksums and forgets what is wrong.</summary>
     /// <returns>Blocks that were wrong.</returns>
-    private long Pass(ObjectFiles files, System.Security.Cryptography.IncrementalHash? hash, CancellationToken cancellationToken)
+    private long Pass(ObjectFiles files, System.Security.Cryptography.IncrementalHash? hash, Action<long>? progress, CancellationToken cancellationToken)
     {
         long wrong = 0;
         var buffer = ArrayPool<byte>.Shared.Rent(BlockBytes);
@@ -108,6 +156,7 @@ internal sealed partial class CachedObject
             for (long block = 0; block < BlockCount; block++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
+                progress?.Invoke(block * BlockBytes);
                 var drops = Interlocked.Read(ref _drops);
                 if (!IsPresent(block))
                     continue;

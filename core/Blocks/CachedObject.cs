@@ -56,6 +56,9 @@ internal sealed partial class CachedObject
 
     public bool IsPinned => _record.Pinned;
 
+    /// <summary>Whether all of it was there once and was right.</summary>
+    public bool IsProven => _record.HashProven;
+
     public bool IsComplete => Interlocked.Read(ref _presentCount) == BlockCount;
 
     /// <summary>Takes in what a directory of the cache holds.</summary>
@@ -64,6 +67,8 @@ internal sealed partial class CachedObject
     {
         if (ObjectRecord.TryRead(ObjectFiles.RecordPath(directory)) is not { } record || record.Key.DirectoryName(record.Length) != Path.GetFileName(directory))
             return null;
+        // What a process that was killed meanwhile had not put in place.
+        File.Delete(ObjectRecord.NextPath(ObjectFiles.RecordPath(directory)));
         var loaded = new CachedObject(cache, directory, record);
         if (!loaded.TryAcquire())
             return null;

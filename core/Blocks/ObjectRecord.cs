@@ -17,7 +17,7 @@ internal sealed record ObjectRecord
 
     public required int BlockBytes { get; init; }
 
-    /// <summary>Whether all of it was there once and had the right hash.</summary>
+    /// <summary>Whether all of it was there once and had the right hash, or, where nobody knows one, was equal to its source.</summary>
     public bool HashProven { get; init; }
 
     public bool Pinned { get; init; }
@@ -42,12 +42,15 @@ internal sealed record ObjectRecord
         }
     }
 
+    /// <summary>Where a record is written before it replaces the other.</summary>
+    public static string NextPath(string path) => path + ".new";
+
     /// <summary>Replaces the record in one step: a reader sees the old one or the new one.</summary>
     /// <param name="path">Where it is.</param>
     /// <param name="durable">Whether it must be on the disk when this returns.</param>
     public void Write(string path, bool durable)
     {
-        var next = path + ".new";
+        var next = NextPath(path);
         using (var file = File.OpenHandle(next, FileMode.Create, FileAccess.Write))
         {
             RandomAccess.Write(file, JsonSerializer.SerializeToUtf8Bytes(this, ObjectRecordJson.Default.ObjectRecord), 0);

@@ -24,6 +24,9 @@ internal static partial class ImageLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "Image {ImageId}: its deletion, once interrupted, is given up: {Reason}")]
     public static partial void DeletionRefused(ILogger log, string imageId, string reason);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "Image {ImageId} is deleted while a mount reads it: its data goes with the last reader, or in {Seconds} s")]
+    public static partial void DeletionWaits(ILogger log, string imageId, double seconds);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "Looking for unfinished work failed and is tried again: {Reason}")]
     public static partial void SweepRoundFailed(ILogger log, string reason);
 

@@ -46,6 +46,9 @@ public sealed record ImageOptions
     /// <summary>A transfer without a byte for this long is ended.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(300);
 
+    /// <summary>How long the data of a deleted image stays for readers of a mount of this process; zero for not at all.</summary>
+    public TimeSpan MountDeleteGrace { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>What operators call this gateway among several on one registry; null when it is alone on its registry.</summary>
     public string? Node { get; init; }
 

@@ -10,6 +10,7 @@ public sealed class ImageServices : IAsyncDisposable
     private readonly WebImport web;
     private readonly Conversion conversion;
     private readonly LocationVerifier verifier;
+    private readonly LateDeletion late;
     private readonly StorePlaces places;
 
     /// <summary>Puts the services together.</summary>
@@ -50,7 +51,8 @@ public sealed class ImageServices : IAsyncDisposable
         var area = new StagingArea(registry, stagingStore, places, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
         var verification = new ImageSignatures(signatures ?? new SignatureOptions(), time);
         Uploads = new ImageUploads(registry, stores, access, Quotas, Sweeper, places, verification, options, time, loggers.CreateLogger<ImageUploads>());
-        Downloads = new ImageDownloads(access, policy, stores, places, caches ?? ImageCaches.None, loggers.CreateLogger<ImageDownloads>());
+        var mountReaders = new MountReaders();
+        Downloads = new ImageDownloads(access, policy, stores, places, caches ?? ImageCaches.None, mountReaders, loggers.CreateLogger<ImageDownloads>());
         Staging = new ImageStaging(registry, access, Quotas, area, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
 
         web = new WebImport(import.Outbound, options.StallTimeout, time, loggers.CreateLogger<ImageImports>());
@@ -66,7 +68,8 @@ public sealed class ImageServices : IAsyncDisposable
         Runner = new TaskRunner(registry, Sweeper, [work], import.ParallelImports, options, time, loggers.CreateLogger<TaskRunner>());
         Imports = new ImageImports(registry, stores, access, Quotas, area, [.. methods.Select(method => method.Name)], byName, Runner, options, import.Inject);
 
-        var deletion = new ImageDeletion(registry, stores, places, area, Runner, options, time);
+        late = new LateDeletion(registry, mountReaders, options, time, loggers.CreateLogger<LateDeletion>());
+        var deletion = new ImageDeletion(registry, stores, places, area, Runner, late, options, time);
         verifier = new LocationVerifier(registry, stores, options, time, loggers.CreateLogger<LocationVerifier>());
         Sweeper.Verify = verifier.Start;
         var opener = new LocationOpener(registry, stores, options);
@@ -151,6 +154,7 @@ public sealed class ImageServices : IAsyncDisposable
         web.Dispose();
         conversion.Dispose();
         await Cache.DisposeAsync();
+        await late.DisposeAsync();
         await Sweeper.DisposeAsync();
         await verifier.DisposeAsync();
         await places.DisposeAsync();

@@ -200,6 +200,7 @@ internal sealed partial class ImageFileSystem
 
     private ReadOutcome Finish(OpenImage image, long offset, int count, int wanted)
     {
+        open.CountRead(count == wanted ? count : -1);
         if (count == wanted)
         {
             return ReadOutcome.Done(count);
@@ -212,6 +213,7 @@ internal sealed partial class ImageFileSystem
 
     private ReadOutcome FailRead(Exception exception, OpenImage image, long offset)
     {
+        open.CountRead(-1);
         Errno error = Failure.ToErrno(exception);
         ViewLog.ReadFailed(logger, exception, image.Node.Image.Id, offset, error);
         return ReadOutcome.Failed(error);

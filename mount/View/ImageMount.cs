@@ -31,6 +31,7 @@ public sealed class ImageMount : IAsyncDisposable
         _open = open;
         _notifier = notifier;
         _examiner = examiner;
+        ViewMetrics.Add(server.MountPoint, ReadNumbers);
         _following = Task.Run(() => follower.RunAsync(_stopping.Token));
         _ = WatchAsync(logger);
     }
@@ -110,7 +111,8 @@ public sealed class ImageMount : IAsyncDisposable
             }
 
             KernelNotifier notifier = new(server.Session, logger);
-            Examiner examiner = new(source, update => Show(update, tree, open, notifier), options.SourceTimeout, time, logger);
+            VerdictFile? verdicts = options.VerdictFile is { } path ? new VerdictFile(path, time, logger) : null;
+            Examiner examiner = new(source, update => Show(update, tree, open, notifier), options.SourceTimeout, time, logger, verdicts);
             CatalogueFollower follower = new(source, examiner.Apply, options, time, logger);
             files.IsComplete = () => follower.FirstSnapshot.IsCompleted && examiner.IsSettled(hiddenOnly: false);
             tree.AddStatus(() => StatusText.Of(tree, open, examiner, follower.FirstSnapshot.IsCompleted, kept, source as ISourceStatus));
@@ -179,6 +181,13 @@ public sealed class ImageMount : IAsyncDisposable
         return this;
     }
 
+    private ViewMetrics.Numbers ReadNumbers()
+    {
+        (long reads, long errors, long bytes) = _open.ReadCounts;
+        return new ViewMetrics.Numbers(
+            _tree.ImageCount, _examiner.HeldBack, _open.Count, _examiner.Examinations, _open.PassthroughOpens, _open.CopyOpens, reads, errors, bytes);
+    }
+
     /// <summary>Begins to answer in the place of an earlier server, once there is something to answer with.</summary>
     private async Task SucceedAsync(CatalogueFollower follower, ImageMountOptions options, CancellationToken cancellationToken)
     {
@@ -231,6 +240,7 @@ public sealed class ImageMount : IAsyncDisposable
         // On a thread of its own: umount(2) waits for the kernel.
         bool ended = await Task.Factory.StartNew(
             () => _server.StopAsync(timeout, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+        ViewMetrics.Remove(_server.MountPoint);
         _server.Dispose();
         await _open.DisposeAsync();
         _notifier.Dispose();

@@ -41,6 +41,9 @@ public sealed record ImageMountOptions
     /// <summary>How long a source stays open after the last client closed the image.</summary>
     public TimeSpan Linger { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>A file that keeps what the examinations of images found; null to examine anew at each start. Its directory must be the mount's own.</summary>
+    public string? VerdictFile { get; init; }
+
     /// <summary>First and longest wait before a lost catalogue is followed again.</summary>
     public (TimeSpan First, TimeSpan Longest) FollowRetry { get; init; } = (TimeSpan.FromMilliseconds(250), TimeSpan.FromSeconds(30));
 }

@@ -22,6 +22,7 @@ internal static class StatusText
             json.WriteNumber("opens_passthrough", open.PassthroughOpens);
             json.WriteNumber("opens_copied", open.CopyOpens);
             json.WriteNumber("open_sources", open.Count);
+            json.WriteNumber("examinations", examiner.Examinations);
             json.WriteBoolean("kept", kept?.IsKept ?? false);
             json.WriteNumber("server", kept?.Generation ?? 1);
             IReadOnlyList<(string Id, bool IsHidden, string Reason)> findings = examiner.Findings;

@@ -51,6 +51,9 @@ internal static partial class ViewLog
     [LoggerMessage(15, LogLevel.Warning, "Image {Id} cannot be examined now, next attempt in {Seconds} s")]
     internal static partial void ExaminationFailed(ILogger logger, Exception exception, string id, double seconds);
 
+    [LoggerMessage(17, LogLevel.Warning, "Verdicts over images could not be kept; the next start examines them again: {Reason}")]
+    internal static partial void VerdictsNotKept(ILogger logger, string reason);
+
     [LoggerMessage(16, LogLevel.Error, "A file is read that an earlier server had open, node {Node}, and its image is not there any more; answered EIO")]
     internal static partial void InheritedUnknown(ILogger logger, ulong node);
 }

@@ -68,6 +68,7 @@ internal sealed class Endpoint(Uri root, ClientOptions options, TimeProvider tim
 
     internal void Fail(string problem, TimeSpan? retryAfter)
     {
+        ClientMetrics.CountFault(root);
         TimeSpan pause;
         lock (_lock)
         {

@@ -129,6 +129,7 @@ internal sealed class ImageTransport(HttpClient http, ILogin login, ClientOption
 
     private async Task PauseAsync(int attempt, TimeSpan wait, long begun, TimeSpan patience, CancellationToken cancellationToken)
     {
+        ClientMetrics.CountRetry();
         var delay = DelayOf(attempt);
         delay = delay > wait ? delay : wait;
         var left = patience - time.GetElapsedTime(begun);

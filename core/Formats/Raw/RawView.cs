@@ -11,6 +11,9 @@ namespace GlanceGateway.Formats.Raw;
 /// </remarks>
 public static class RawView
 {
+    /// <summary>Of what the views show. To be raised when the same image would show other bytes than before: what was written out then counts no more.</summary>
+    public const int Version = 1;
+
     /// <summary>Whether disks of that format can be shown.</summary>
     /// <param name="diskFormat">A value of <c>disk_format</c>.</param>
     public static bool Reads(string? diskFormat) => IsPlain(diskFormat) || diskFormat is "qcow2" or "vmdk" or "vhd" or "vhdx" or "vdi";

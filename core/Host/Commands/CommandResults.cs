@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using GlanceGateway.Host.Mounting;
 using GlanceGateway.Stores;
 
 namespace GlanceGateway.Host.Commands;
@@ -137,6 +138,10 @@ internal sealed record KeptResult(string Mount, uint User, int? ProcessId, uint 
 /// <summary>What <c>mount stop</c> says; busy when files were still open.</summary>
 internal sealed record UnmountedResult(string Mount, bool Busy);
 
+/// <summary>What <c>mount pin</c> and its like say; an image without a problem is done.</summary>
+internal sealed record SteeredResults(IReadOnlyList<SteeredResult> Images);
+
+[JsonSerializable(typeof(SteeredResults))]
 [JsonSerializable(typeof(VersionResult))]
 [JsonSerializable(typeof(ConfigurationResult))]
 [JsonSerializable(typeof(SampleResult))]

@@ -11,6 +11,8 @@ namespace GlanceGateway.Host.Commands;
 /// <param name="isTerminal">Whether somebody looks at the output: then lists are drawn as tables, else they are lines of tab-separated cells.</param>
 public sealed class CommandTerminal(TextWriter output, TextWriter error, bool isTerminal)
 {
+    private bool _isProgressShown;
+
     /// <summary>The process's own streams.</summary>
     public static CommandTerminal OfThisProcess() => new(Console.Out, Console.Error, !Console.IsOutputRedirected);
 
@@ -34,6 +36,23 @@ public sealed class CommandTerminal(TextWriter output, TextWriter error, bool is
 
     /// <summary>Writes a line of a result.</summary>
     public void WriteLine(string text) => Output.WriteLine(Printable(text));
+
+    /// <summary>Shows how far something is, in place of what was shown before; only to somebody who looks.</summary>
+    public void ShowProgress(string text)
+    {
+        if (!isTerminal)
+            return;
+        Error.Write($"\r{Printable(text)}\u001b[K");
+        _isProgressShown = true;
+    }
+
+    /// <summary>Takes away what <see cref="ShowProgress"/> showed.</summary>
+    public void EndProgress()
+    {
+        if (_isProgressShown)
+            Error.Write("\r\u001b[K");
+        _isProgressShown = false;
+    }
 
     /// <summary>Writes a value as JSON.</summary>
     public void WriteJson<T>(T value, JsonTypeInfo<T> type) => Output.WriteLine(JsonSerializer.Serialize(value, type));

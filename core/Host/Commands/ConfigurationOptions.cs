@@ -30,6 +30,12 @@ internal sealed class ConfigurationOptions
         Description = "Show all images as read-only files in this directory",
     };
 
+    private readonly Option<string?> _metrics = new("--metrics")
+    {
+        HelpName = "HOST:PORT",
+        Description = "Answer GET /metrics there in the text format of Prometheus; nobody is asked who he is. Default: nowhere",
+    };
+
     private readonly Option<string?> _keeper = new("--keeper")
     {
         HelpName = "SOCKET",
@@ -47,6 +53,7 @@ internal sealed class ConfigurationOptions
         AddPlace(command);
         command.Options.Add(_listen);
         command.Options.Add(_mount);
+        command.Options.Add(_metrics);
         command.Options.Add(_keeper);
         command.Options.Add(_insecureListen);
     }
@@ -66,6 +73,7 @@ internal sealed class ConfigurationOptions
         Add(_data, "data");
         Add(_listen, "listen");
         Add(_mount, "mount.directory");
+        Add(_metrics, "metrics");
         Add(_keeper, "mount.keeper");
         // A switch that is absent has a result too, an implicit false, which must not win over the file and the environment.
         if (line.GetResult(_insecureListen) is { Implicit: false })

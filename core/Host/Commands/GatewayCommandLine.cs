@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.Net.Sockets;
 using GlanceGateway.Abstractions;
 using GlanceGateway.Host.Configuration;
+using GlanceGateway.Host.Mounting;
 using GlanceGateway.Registry;
 
 namespace GlanceGateway.Host.Commands;
@@ -243,7 +244,43 @@ public sealed class GatewayCommandLine(GatewayEnvironment environment, CommandTe
         mount.Subcommands.Add(Leaf("status", "Show how a mount, its endpoints and its cache are", leaf => leaf.Arguments.Add(directory), (line, json, token) => command.StatusAsync(line.GetRequiredValue(directory), json, token)));
         var check = new MountCheckCommand(terminal, environment);
         mount.Subcommands.Add(Leaf("check", "Hold a mount, of whatever make, to what hypervisors expect of it", check.AddTo, (line, json, token) => Task.FromResult(check.Run(line, json, token))));
+        AddSteering(mount, directory);
         return mount;
+    }
+
+    /// <summary>What is done to the cache of a mount while it is mounted.</summary>
+    private void AddSteering(Command mount, Argument<string> directory)
+    {
+        var images = new Argument<string[]>("IMAGE") { Description = "Ids, names, or tag:NAME; a name means every image that has it (name:NAME where it looks like something else)", Arity = ArgumentArity.OneOrMore };
+        var cached = new Argument<string[]>("IMAGE") { Description = "Ids, names, or tag:NAME. Default: everything in the cache", Arity = ArgumentArity.ZeroOrMore };
+        var pin = new Option<bool>("--pin") { Description = "Pin as well" };
+        var force = new Option<bool>("--force") { Description = "Also what is pinned" };
+        foreach (var (name, description, argument, option) in new (string, string, Argument<string[]>, Option<bool>?)[]
+        {
+            ("pin", "Keep images in the cache of a mount whatever room is needed; what is missing comes as it is read", images, null),
+            ("unpin", "Let images be evicted again", images, null),
+            ("warm", "Fetch all of some images into the cache of a mount, and verify them", images, pin),
+            ("hydrate", "Write the disks inside some images into the cache as raw files, which the kernel then reads itself (raw/ID.raw)", images, pin),
+            ("evict", "Remove images from the cache of a mount; who has them open reads on", images, force),
+            ("verify", "Compare what the cache of a mount holds with its checksums, and whole images with their hash", cached, null),
+        })
+        {
+            mount.Subcommands.Add(Leaf(
+                name,
+                description,
+                leaf =>
+                {
+                    leaf.Arguments.Add(directory);
+                    leaf.Arguments.Add(argument);
+                    if (option is not null)
+                        leaf.Options.Add(option);
+                },
+                (line, json, token) => new MountSteerCommand(terminal, environment).RunAsync(
+                    line.GetRequiredValue(directory),
+                    new ControlRequest(name, line.GetValue(argument) ?? [], Force: option == force && line.GetValue(force), Pin: option == pin && line.GetValue(pin)),
+                    json,
+                    token)));
+        }
     }
 
     private GatewayConfiguration Load(ParseResult line) => _configuration.Load(line, environment);

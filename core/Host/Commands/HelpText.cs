@@ -80,6 +80,16 @@ internal sealed class HelpText(HelpAction generated) : SynchronousCommandLineAct
               Files: DIR/by-id/<uuid>, DIR/by-name/<project>/<name>; docs/mount-semantics.md says what holds for them.
               Without an endpoint it starts with the images it last knew, and opens those that its cache holds.
             """,
+        ["warm"] = """
+              glance-gateway mount warm /mnt/images 71c675ab-d94f-49cd-a114-e12490b328d9
+              glance-gateway mount warm --pin /mnt/images ubuntu-24.04 tag:base
+              Whole and with the right hash, an image is read by the kernel itself from the next open on. Interrupting stops the work; what came stays.
+            """,
+        ["hydrate"] = """
+              glance-gateway mount hydrate /mnt/images ubuntu-24.04
+              qemu-system-x86_64 -drive file=/mnt/images/raw/71c675ab-d94f-49cd-a114-e12490b328d9.raw,format=raw,snapshot=on
+              It needs room for the image and for the data of its disk, whose holes stay holes.
+            """,
         ["keep"] = """
               glance-gateway mount keep --user glance-gateway        as root, once per host; then, as that user:
               glance-gateway serve --mount /mnt/images --keeper /run/glance-gateway/keeper.sock

@@ -4,6 +4,7 @@ using GlanceGateway.Client;
 using GlanceGateway.Fuse;
 using GlanceGateway.Host.Configuration;
 using GlanceGateway.Host.Logging;
+using GlanceGateway.Host.Metrics;
 using GlanceGateway.Host.Mounting;
 using GlanceGateway.View;
 
@@ -31,6 +32,7 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
         var log = new LogConfiguration { File = request.LogFile ?? (isChild ? Path.Join(request.Cache, "mount.log") : null) };
         using var loggers = LoggerFactory.Create(builder => builder.AddGatewayLog(log, terminal.Error, time));
         var logger = loggers.CreateLogger("GlanceGateway.Mount");
+        await using var metrics = await MetricsEndpoint.StartAsync(request.Metrics, loggers, cancellationToken);
         var cloud = request.Cloud is { } name
             ? new CloudFiles(environment.Variables.GetValueOrDefault, environment.CurrentDirectory).Read(name)
             : CloudEnvironment.Read(environment.Variables.GetValueOrDefault);
@@ -54,6 +56,10 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
         var follow = new RemoteFollowOptions { PollInterval = request.PollInterval, SweepInterval = request.SweepInterval };
         await using var source = new RemoteImageSource(client, cache, catalogue, follow, time, logger);
         await source.StartAsync(cancellationToken);
+        var steering = new MountSteering(source, logger);
+        await using var control = ControlSocket.TryStart(request.Cache, steering, logger);
+        await using var warmList = request.WarmList is { } listed ? new WarmList(listed, request.Cache, steering, source, time, logger) : null;
+        (source.Control, source.WarmList) = (control?.Path, warmList);
 
         LinuxFiles.MakeMountPoint(request.Directory);
         var mountOptions = new ImageMountOptions
@@ -66,6 +72,7 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
             Keeper = request.Keeper,
             SourceTimeout = request.ReadTimeout,
             CatalogueTimeout = follow.StartPatience,
+            VerdictFile = Path.Join(request.Cache, "verdicts.json"),
         };
         ImageMount mount;
         try
@@ -136,7 +143,7 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
             return ExitCodes.Success;
         }
 
-        return MountStatus.Write(page, terminal);
+        return await MountStatus.WriteAsync(page, terminal, control => MountSteerCommand.ListAsync(control, cancellationToken));
     }
 
     /// <summary>Starts this program once more, and ends when that one has mounted.</summary>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net;
 using GlanceGateway.Host.Configuration;
 
 namespace GlanceGateway.Host.Commands;
@@ -43,6 +44,10 @@ internal sealed class MountFlags
 
     private readonly Option<string> _timeout = new("--read-timeout") { HelpName = "TIME", Description = "How long one read may take before it fails with EIO", DefaultValueFactory = _ => "60s" };
 
+    private readonly Option<string?> _metrics = new("--metrics") { HelpName = "HOST:PORT", Description = "Answer GET /metrics there in the text format of Prometheus; nobody is asked who he is. Default: nowhere" };
+
+    private readonly Option<string?> _warmList = new("--warm-list") { HelpName = "FILE", Description = "Fetch and pin the images that this file lists, one id, name or tag:NAME a line, with 'hydrate:' before it for the disk inside; its changes count" };
+
     private readonly Option<bool> _background = new("--background") { Description = "Return when the mount is there; it goes on by itself" };
 
     private readonly Option<string?> _logFile = new("--log-file") { HelpName = "FILE", Description = "Where log lines go. Default: standard error; in the background, mount.log in the cache directory" };
@@ -51,7 +56,7 @@ internal sealed class MountFlags
     public void AddTo(Command command)
     {
         command.Arguments.Add(_places);
-        foreach (var option in (Option[])[_cloud, _cacert, _insecure, _uid, _group, _worldReadable, _allowOther, _keeper, _cache, _cacheSize, _cacheFree, _readAhead, _poll, _sweep, _timeout, _background, _logFile])
+        foreach (var option in (Option[])[_cloud, _cacert, _insecure, _uid, _group, _worldReadable, _allowOther, _keeper, _cache, _cacheSize, _cacheFree, _readAhead, _poll, _sweep, _timeout, _metrics, _warmList, _background, _logFile])
             command.Options.Add(option);
     }
 
@@ -101,6 +106,8 @@ internal sealed class MountFlags
             PollInterval = Time(_poll),
             SweepInterval = Time(_sweep),
             ReadTimeout = Time(_timeout),
+            Metrics = Endpoint(_metrics),
+            WarmList = line.GetValue(_warmList) is { } list ? Path.GetFullPath(list, environment.CurrentDirectory) : null,
             Background = line.GetValue(_background),
             LogFile = line.GetValue(_logFile) is { } file ? Path.GetFullPath(file, environment.CurrentDirectory) : null,
         };
@@ -115,6 +122,16 @@ internal sealed class MountFlags
             }
 
             return bytes;
+        }
+
+        IPEndPoint? Endpoint(Option<string?> option)
+        {
+            if (line.GetValue(option) is not { } text)
+                return null;
+            if (ValueFormats.TryParseEndpoint(text, out var endpoint))
+                return endpoint;
+            problems.Add(new("command line", option.Name, $"it should be {ValueFormats.EndpointForm}"));
+            return null;
         }
 
         TimeSpan Time(Option<string> option)

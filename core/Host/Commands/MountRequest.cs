@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace GlanceGateway.Host.Commands;
 
 /// <summary>A mount that was asked for. Every path is absolute.</summary>
@@ -53,6 +55,12 @@ internal sealed record MountRequest
 
     /// <summary>How long a read may take.</summary>
     public TimeSpan ReadTimeout { get; init; }
+
+    /// <summary>Where metrics are told; null for nowhere.</summary>
+    public IPEndPoint? Metrics { get; init; }
+
+    /// <summary>The file of images that are kept in the cache; null for none.</summary>
+    public string? WarmList { get; init; }
 
     /// <summary>Whether the command returns when the mount is there.</summary>
     public bool Background { get; init; }

@@ -1,6 +1,7 @@
 using GlanceGateway.Api;
 using GlanceGateway.Host.Configuration;
 using GlanceGateway.Host.Logging;
+using GlanceGateway.Host.Metrics;
 using GlanceGateway.Host.Policy;
 using GlanceGateway.Host.Serving;
 using GlanceGateway.Images;
@@ -21,6 +22,7 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
         using var data = DataDirectory.Open(configuration.DataDirectory, time);
         using var loggers = LoggerFactory.Create(builder => builder.AddGatewayLog(configuration.Log, terminal.Error, time));
         var logger = loggers.CreateLogger("GlanceGateway.Host");
+        await using var metrics = await MetricsEndpoint.StartAsync(configuration.Metrics, loggers, cancellationToken);
         foreach (var warning in configuration.Warnings)
         {
             logger.LogWarning("{Warning}", warning);
@@ -53,6 +55,7 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             FormatPolicy = configuration.Formats.Policy,
             StallTimeout = configuration.Limits.StallTimeout,
             LeaseDuration = configuration.Limits.Lease,
+            MountDeleteGrace = configuration.Mount?.DeleteGrace ?? TimeSpan.Zero,
             ShowDirectUrl = configuration.Locations.ShowImageDirectUrl,
             ShowMultipleLocations = configuration.Locations.ShowMultipleLocations,
             LocationQuota = configuration.Locations.ImageLocationQuota,

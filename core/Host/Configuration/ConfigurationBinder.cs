@@ -22,6 +22,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Node = section.Text("node", "a name, such as node-a"),
             Listen = section.Read("listen", ValueFormats.EndpointForm, scalar => ValueFormats.TryParseEndpoint(scalar.Value, out var endpoint) ? endpoint : null)
                 ?? new IPEndPoint(IPAddress.Loopback, 9292),
+            Metrics = section.Read("metrics", ValueFormats.EndpointForm, scalar => ValueFormats.TryParseEndpoint(scalar.Value, out var endpoint) ? endpoint : null),
             PluginDirectories = directories ?? [Path.Join(environment.ProgramDirectory, "plugins")],
             Plugins = plugins,
             Identity = new IdentityBinder(log).Bind(section.Child("identity", "'mode: none'")),
@@ -192,6 +193,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             Keeper = section.Directory("keeper"),
             Group = section.Text("group", "the name or number of a group"),
             WorldReadable = section.Flag("world_readable") ?? false,
+            DeleteGrace = section.Duration("delete_grace", TimeSpan.Zero, TimeSpan.FromDays(7)) ?? TimeSpan.FromMinutes(5),
             Passthrough = section.Flag("passthrough") ?? true,
         };
         section.Finish();

@@ -40,6 +40,9 @@ public sealed record GatewayConfiguration
     /// <summary><c>mount</c>; null for none.</summary>
     public MountConfiguration? Mount { get; init; }
 
+    /// <summary><c>metrics</c>: where metrics are told; null for nowhere.</summary>
+    public IPEndPoint? Metrics { get; init; }
+
     /// <summary><c>cache</c>; null for none.</summary>
     public CacheConfiguration? Cache { get; init; }
 
@@ -227,6 +230,9 @@ public sealed record MountConfiguration
 
     /// <summary><c>mount.world_readable</c>: whether every local user may read every image in the mount.</summary>
     public bool WorldReadable { get; init; }
+
+    /// <summary><c>mount.delete_grace</c>: how long the data of a deleted image stays for whoever has it open.</summary>
+    public TimeSpan DeleteGrace { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary><c>mount.passthrough</c>: whether the kernel may read local files by itself, unseen by the gateway.</summary>
     public bool Passthrough { get; init; } = true;

@@ -16,7 +16,7 @@ internal sealed class LocalImageSource(ImageServices images, Caller caller) : II
     {
         // The position is taken first: a change during the listing is seen twice rather than never.
         var position = await images.Changes.PositionAsync(cancellationToken);
-        yield return new CatalogueUpdate(IsSnapshot: true, await ListAsync(cancellationToken), Gone: []);
+        yield return new CatalogueUpdate(IsSnapshot: true, await ListAllAsync(cancellationToken), Gone: []);
         await foreach (var batch in images.Changes.FollowAsync(caller, position, cancellationToken))
         {
             yield return new CatalogueUpdate(
@@ -42,6 +42,25 @@ internal sealed class LocalImageSource(ImageServices images, Caller caller) : II
             throw new StoreException(StoreError.Unavailable, refusal.Message, imageId, refusal);
         }
     }
+
+    /// <summary>How an image's data is had, for those who look after the cache.</summary>
+    public async ValueTask<CachedData?> LocateAsync(string imageId, CancellationToken cancellationToken) =>
+        await images.Downloads.LocateMountedAsync(caller, imageId, cancellationToken) is { } stored
+            ? new CachedData(stored.Key, stored.Size, stored.Image.ContainerFormat is null or "bare" ? stored.Image.DiskFormat : null, async token =>
+            {
+                try
+                {
+                    return await stored.OpenAsync(token);
+                }
+                catch (ImageException refusal)
+                {
+                    throw new StoreException(StoreError.Unavailable, refusal.Message, imageId, refusal);
+                }
+            })
+            : null;
+
+    /// <summary>Every image that has a file.</summary>
+    public async ValueTask<IReadOnlyList<MountedImage>> ListAsync(CancellationToken cancellationToken) => await ListAllAsync(cancellationToken);
 
     /// <summary>Only whole images have a file: others would change under the reader.</summary>
     private static bool IsShown(Image? image) => image is { Status: ImageStatus.Active, Size: > 0 };
@@ -80,7 +99,7 @@ internal sealed class LocalImageSource(ImageServices images, Caller caller) : II
         };
     }
 
-    private async Task<IReadOnlyList<MountedImage>> ListAsync(CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<MountedImage>> ListAllAsync(CancellationToken cancellationToken)
     {
         var shown = new Dictionary<string, MountedImage>(StringComparer.Ordinal);
         var query = ImageChanges.Everything(caller) with { Limit = PageSize };

@@ -21,7 +21,7 @@ namespace GlanceGateway.Host.Mounting;
 // * An image that is gone leaves the cache when nobody reads it.
 
 /// <summary>The images of a remote endpoint.</summary>
-internal sealed class RemoteImageSource : IImageSource, ISourceStatus, IAsyncDisposable
+internal sealed class RemoteImageSource : IImageSource, IRawDisks, ISourceStatus, ISteeredSource, IAsyncDisposable
 {
     private readonly ImagesClient _client;
     private readonly BlockCache _cache;
@@ -122,8 +122,41 @@ internal sealed class RemoteImageSource : IImageSource, ISourceStatus, IAsyncDis
     }
 
     /// <inheritdoc/>
+    public async ValueTask<IByteSource?> OpenRawAsync(string imageId, long rawSize, CancellationToken cancellationToken) =>
+        _cache.Find(WrittenDisk.IdOf(imageId)) is not null && await LocateAsync(imageId, cancellationToken) is { } data && WrittenDisk.TryOpen(_cache, data, rawSize, out var disk)
+            ? disk
+            : null;
+
+    /// <inheritdoc/>
+    public BlockCache Cache => _cache;
+
+    /// <summary>Where the process that serves the mount can be told what to do; shown on the page <c>.status</c>.</summary>
+    public string? Control { get; set; }
+
+    /// <summary>The images that shall always be here; shown on the page <c>.status</c>.</summary>
+    public WarmList? WarmList { get; set; }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<MountedImage>> ListAsync(CancellationToken cancellationToken) => ValueTask.FromResult(_catalogue.Snapshot.Shown);
+
+    /// <inheritdoc/>
+    public async ValueTask<CachedData?> LocateAsync(string imageId, CancellationToken cancellationToken)
+    {
+        if (_catalogue.Find(imageId) is not { } entry || await ConfirmAsync(entry, cancellationToken) is not { } confirmed)
+            return null;
+        var (image, ranges, _) = confirmed;
+        return new CachedData(KeyOf(image), image.Size!.Value, image.ContainerFormat is null or "bare" ? image.DiskFormat : null, async token =>
+        {
+            if (ranges.Works is null && !await LearnRangesAsync(image, ranges, token))
+                throw new StoreException(StoreError.Changed, "The image changed or is gone.", imageId);
+            return _client.Open(image, ranges);
+        });
+    }
+
+    /// <inheritdoc/>
     public void WriteStatus(Utf8JsonWriter json)
     {
+        json.WriteString("control", Control);
         json.WriteBoolean("reachable", IsReachable);
         json.WriteString("problem", Volatile.Read(ref _problem));
         if (_confirmed is { } confirmed)
@@ -143,22 +176,8 @@ internal sealed class RemoteImageSource : IImageSource, ISourceStatus, IAsyncDis
 
         json.WriteEndArray();
         json.WriteNumber("downloads", _downloads.Count);
-        var (cache, objects) = (_cache.Status, _cache.List());
-        json.WriteStartObject("cache");
-        json.WriteString("directory", _cache.Options.Directory);
-        json.WriteNumber("images", cache.Objects);
-        json.WriteNumber("images_complete", objects.Count(cached => cached.IsComplete));
-        json.WriteNumber("images_verified", objects.Count(cached => cached.IsVerified));
-        json.WriteNumber("stored_bytes", cache.StoredBytes);
-        json.WriteNumber("max_bytes", cache.MaxBytes);
-        json.WriteNumber("hit_bytes", cache.HitBytes);
-        json.WriteNumber("fetched_bytes", cache.FetchedBytes);
-        json.WriteNumber("direct_bytes", cache.DirectBytes);
-        json.WriteNumber("requests", cache.Requests);
-        json.WriteNumber("corrupt_blocks", cache.CorruptBlocks);
-        json.WriteNumber("hash_failures", cache.HashFailures);
-        json.WriteNumber("store_failures", cache.StoreFailures);
-        json.WriteEndObject();
+        WarmList?.WriteStatus(json);
+        CacheStatusText.Write(json, _cache);
     }
 
     /// <summary>Ends downloads. The cache stays the caller's.</summary>
@@ -231,7 +250,7 @@ internal sealed class RemoteImageSource : IImageSource, ISourceStatus, IAsyncDis
         var isFirst = !_isKnown || _confirmed is null;
         _confirmed = _time.GetUtcNow();
         _isKnown = true;
-        foreach (var id in update.Gone)
+        foreach (var id in update.Gone.SelectMany(id => (string[])[id, WrittenDisk.IdOf(id)]))
         {
             if (_cache.Find(id) is { Readers: 0 })
                 _cache.Evict(id);

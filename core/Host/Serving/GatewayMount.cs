@@ -20,12 +20,13 @@ internal sealed class GatewayMount : IAsyncDisposable
     private static readonly TimeSpan retryInterval = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource stopping = new();
-    private readonly Func<CancellationToken, Task<ImageMount>> start;
+    private readonly Func<CancellationToken, Task<(ImageMount Mount, ControlSocket? Control)>> start;
     private readonly ILogger logger;
     private ImageMount? mount;
+    private ControlSocket? control;
     private Task retrying = Task.CompletedTask;
 
-    private GatewayMount(string directory, Func<CancellationToken, Task<ImageMount>> start, ILogger logger)
+    private GatewayMount(string directory, Func<CancellationToken, Task<(ImageMount Mount, ControlSocket? Control)>> start, ILogger logger)
     {
         Directory = directory;
         this.start = start;
@@ -66,8 +67,9 @@ internal sealed class GatewayMount : IAsyncDisposable
             Passthrough = wanted.Passthrough,
             Keeper = wanted.Keeper,
             AllowOther = privileged || wanted.Keeper is not null || LinuxUsers.MayAllowOthers(),
+            VerdictFile = Path.Join(configuration.DataDirectory, "mount-verdicts.json"),
         };
-        var mount = new GatewayMount(wanted.Directory, token => ImageMount.StartAsync(new LocalImageSource(images, viewer), options, loggers, token), logger);
+        var mount = new GatewayMount(wanted.Directory, token => MountAsync(images, viewer, options, loggers, logger, token), logger);
         try
         {
             LinuxFiles.MakeMountPoint(wanted.Directory);
@@ -97,6 +99,11 @@ internal sealed class GatewayMount : IAsyncDisposable
     {
         await stopping.CancelAsync();
         await retrying;
+        if (control is not null)
+        {
+            await control.DisposeAsync();
+        }
+
         if (mount is not null)
         {
             await mount.StopAsync(stopTimeout);
@@ -105,7 +112,38 @@ internal sealed class GatewayMount : IAsyncDisposable
         stopping.Dispose();
     }
 
-    private async Task BeginAsync(CancellationToken cancellationToken) => Volatile.Write(ref mount, await start(cancellationToken));
+    private static async Task<(ImageMount Mount, ControlSocket? Control)> MountAsync(
+        ImageServices images, Caller viewer, ImageMountOptions options, ILoggerFactory loggers, ILogger logger, CancellationToken cancellationToken)
+    {
+        var local = new LocalImageSource(images, viewer);
+        var cached = images.Downloads.Cache is { } cache ? new CachedImageSource(local, cache) : null;
+        var control = cached is not null ? ControlSocket.TryStart(cached.Cache.Options.Directory, new MountSteering(cached, logger), logger) : null;
+        if (cached is not null)
+        {
+            cached.Control = control?.Path;
+        }
+
+        try
+        {
+            return (await ImageMount.StartAsync(cached is null ? local : cached, options, loggers, cancellationToken), control);
+        }
+        catch
+        {
+            if (control is not null)
+            {
+                await control.DisposeAsync();
+            }
+
+            throw;
+        }
+    }
+
+    private async Task BeginAsync(CancellationToken cancellationToken)
+    {
+        var (begun, steering) = await start(cancellationToken);
+        control = steering;
+        Volatile.Write(ref mount, begun);
+    }
 
     private async Task RetryAsync()
     {

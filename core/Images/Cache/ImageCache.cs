@@ -49,7 +49,7 @@ public sealed class ImageCache : IAsyncDisposable
     {
         var cache = Require(caller, PolicyAction.CacheList);
         return new CachedImages(
-            [.. cache.List().Where(o => o.IsComplete).Select(o => new CachedImage(o.Id, o.Hits, o.LastAccessed, o.LastModified, o.Length))], _queue.List());
+            [.. cache.List().Where(o => o.IsComplete && !CachedDisks.ImageOf(o.Id).IsDisk).Select(o => new CachedImage(o.Id, o.Hits, o.LastAccessed, o.LastModified, o.Length))], _queue.List());
     }
 
     /// <summary>Has the data of an image fetched in the background. An image that is here already is done at once.</summary>
@@ -70,7 +70,8 @@ public sealed class ImageCache : IAsyncDisposable
     {
         var cache = Require(caller, PolicyAction.CacheDelete);
         var wasQueued = _queue.Remove(imageId);
-        if (!cache.Evict(imageId) && !wasQueued)
+        var wasDisk = cache.Evict(CachedDisks.IdOf(imageId));
+        if (!cache.Evict(imageId) && !wasDisk && !wasQueued)
             throw new ImageException(ImageError.NotFound, $"Image {imageId} is neither cached nor queued for caching.");
     }
 
@@ -171,8 +172,8 @@ public sealed class ImageCache : IAsyncDisposable
 
     private async Task ReconcileAsync(BlockCache cache, CancellationToken cancellationToken)
     {
-        foreach (var found in cache.List())
-            Check(cache, found.Id, await _registry.FindImageAsync(found.Id, cancellationToken));
+        foreach (var imageId in cache.List().Select(found => CachedDisks.ImageOf(found.Id).ImageId).Distinct(StringComparer.Ordinal))
+            Check(cache, imageId, await _registry.FindImageAsync(imageId, cancellationToken));
     }
 
     private void Check(BlockCache cache, string imageId, Image? image)
@@ -180,6 +181,7 @@ public sealed class ImageCache : IAsyncDisposable
         if (image is { Status: ImageStatus.Active or ImageStatus.Deactivated })
             return;
         _queue.Remove(imageId);
+        cache.Evict(CachedDisks.IdOf(imageId));
         if (cache.Evict(imageId))
             ImageLog.CacheEvicted(_log, imageId);
     }

@@ -16,9 +16,10 @@ namespace GlanceGateway.Images;
 /// Dying anywhere leaves the intents, which come to the same as no answer.
 /// An image without data goes at once, and what is staged for it with it; a transfer or import that is under way notices, and undoes itself.
 /// One that copies an active image to more stores is told to stop, and waited for.
+/// An image that a mount reads goes at once, its data later (<see cref="LateDeletion"/>): then no store can refuse any more.
 /// </remarks>
 internal sealed class ImageDeletion(
-    ImageRegistry registry, StoreSet stores, StorePlaces places, StagingArea staging, TaskRunner runner, ImageOptions options, TimeProvider time)
+    ImageRegistry registry, StoreSet stores, StorePlaces places, StagingArea staging, TaskRunner runner, LateDeletion late, ImageOptions options, TimeProvider time)
 {
     public static ImageException NothingToDelete(string id) => new(ImageError.NotFound, $"Failed to find image {id} to delete");
 
@@ -83,10 +84,25 @@ internal sealed class ImageDeletion(
         var plan = await PlanAsync(id, cancellationToken);
         runner.Cancel(id);
         await staging.DeleteAsync(plan.Staged);
-        if (plan.Work is { } work)
+        if (plan.Work is not { } work)
+        {
+            return;
+        }
+
+        if (!late.IsRead(id))
         {
             await CarryOutAsync(work);
+            return;
         }
+
+        await registry.WriteAsync(
+            async (tx, ct) =>
+            {
+                await tx.DeleteImageAsync(id, ct);
+                return true;
+            },
+            CancellationToken.None);
+        late.Schedule(id, work.Lease, () => CarryOutAsync(work, isForgotten: true));
     }
 
     /// <summary>Deletes some copies of an image's data.</summary>
@@ -109,7 +125,9 @@ internal sealed class ImageDeletion(
             },
             cancellationToken));
 
-    private async Task CarryOutAsync(Deletion work)
+    /// <param name="work">What is to be deleted.</param>
+    /// <param name="isForgotten">Whether the image is gone already: what a store refuses is then tried again by the sweeper, as nobody else could.</param>
+    private async Task CarryOutAsync(Deletion work, bool isForgotten = false)
     {
         // From here on the deletion is carried through even when the client goes away.
         await using var lease = new HeldLease(registry, work.Lease, options.LeaseDuration, (_, _) => Task.FromResult(true), time);
@@ -135,7 +153,7 @@ internal sealed class ImageDeletion(
                     await RecordGoneAsync(tx, intent, ct);
                 }
 
-                foreach (var intent in answered ? work.Intents : gone)
+                foreach (var intent in answered && !isForgotten ? work.Intents : gone)
                 {
                     await tx.RemoveIntentAsync(intent.AttemptId, ct);
                 }

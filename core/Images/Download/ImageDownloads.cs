@@ -1,4 +1,5 @@
 using GlanceGateway.Abstractions;
+using GlanceGateway.Blocks;
 using GlanceGateway.Registry;
 using GlanceGateway.Stores;
 using Microsoft.Extensions.Logging;
@@ -14,6 +15,14 @@ public sealed record ImageData(Image Image, IByteSource Source) : IAsyncDisposab
     public ValueTask DisposeAsync() => Source.DisposeAsync();
 }
 
+/// <summary>How an image's data is had.</summary>
+/// <param name="Image">The image.</param>
+/// <param name="Key">What its data is to a cache.</param>
+/// <param name="Size">Bytes.</param>
+/// <param name="OpenAsync">Opens it in the first store that has it. The caller disposes the source. Throws <see cref="ImageException"/> or
+/// <see cref="StoreException"/>.</param>
+public sealed record StoredData(Image Image, BlockKey Key, long Size, Func<CancellationToken, ValueTask<IByteSource>> OpenAsync);
+
 /// <summary>Opens the data of images.</summary>
 public sealed class ImageDownloads
 {
@@ -22,15 +31,18 @@ public sealed class ImageDownloads
     private readonly StoreSet stores;
     private readonly StorePlaces places;
     private readonly ImageCaches caches;
+    private readonly MountReaders mountReaders;
     private readonly ILogger log;
 
-    internal ImageDownloads(ImageAccess access, PolicyRules policy, StoreSet stores, StorePlaces places, ImageCaches caches, ILogger<ImageDownloads> log)
+    internal ImageDownloads(
+        ImageAccess access, PolicyRules policy, StoreSet stores, StorePlaces places, ImageCaches caches, MountReaders mountReaders, ILogger<ImageDownloads> log)
     {
         this.access = access;
         this.policy = policy;
         this.stores = stores;
         this.places = places;
         this.caches = caches;
+        this.mountReaders = mountReaders;
         this.log = log;
     }
 
@@ -47,12 +59,35 @@ public sealed class ImageDownloads
 
     /// <summary>
     /// Opens the data of an image for the mount: whoever may see the image there may read it, because the operator who mounts it decides
-    /// by file permissions who that is. What the mount's identity may not see stays closed, and so does a deactivated image, except to administrators.
+    /// by file permissions who that is. While it is open, deleting the image leaves the data for <see cref="ImageOptions.MountDeleteGrace"/>. What the mount's identity may not see stays closed, and so does a deactivated image, except to administrators.
     /// </summary>
     /// <returns>Null when it has none.</returns>
     /// <exception cref="ImageException">The identity may not see it, or every store that should have it fails.</exception>
-    public async Task<ImageData?> OpenMountedAsync(Caller caller, string imageId, CancellationToken cancellationToken) =>
-        await OpenAsync(caller, (await access.FindAsync(caller, imageId, cancellationToken)).Image, cancellationToken);
+    public async Task<ImageData?> OpenMountedAsync(Caller caller, string imageId, CancellationToken cancellationToken)
+    {
+        var data = await OpenAsync(caller, (await access.FindAsync(caller, imageId, cancellationToken)).Image, cancellationToken);
+        return data is null ? null : data with { Source = mountReaders.Count(imageId, data.Source) };
+    }
+
+    /// <summary>The cache between the stores and the readers of a mount; null for none.</summary>
+    public BlockCache? Cache => caches.Kept;
+
+    /// <summary>Finds out how the data of an image is had past the cache, with the rights of <see cref="OpenMountedAsync"/>.</summary>
+    /// <returns>Null when it has none, or the identity may not see it.</returns>
+    public async Task<StoredData?> LocateMountedAsync(Caller caller, string imageId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (image, _) = await access.FindAsync(caller, imageId, cancellationToken);
+            return image is { Status: ImageStatus.Active, Size: { } size }
+                ? new StoredData(image, ImageCaches.KeyOf(image), size, async token => await OpenStoredAsync(image, token) ?? throw NoData())
+                : null;
+        }
+        catch (ImageException refusal) when (refusal.Error is ImageError.NotFound or ImageError.Forbidden)
+        {
+            return null;
+        }
+    }
 
     /// <summary>Opens the data of an image that was found for the caller.</summary>
     internal async Task<ImageData?> OpenAsync(Caller caller, Image image, CancellationToken cancellationToken)
@@ -62,7 +97,7 @@ public sealed class ImageDownloads
             throw new ImageException(ImageError.Forbidden, "The requested image has been deactivated. Image data download is forbidden.");
         }
 
-        if (caches.TryOpen(image, async token => await OpenStoredAsync(image, token) ?? throw new StoreException(StoreError.Unavailable, "No store has the data any more.")) is { } cached)
+        if (caches.TryOpen(image, async token => await OpenStoredAsync(image, token) ?? throw NoData()) is { } cached)
         {
             return new ImageData(image, cached);
         }
@@ -116,6 +151,8 @@ public sealed class ImageDownloads
             ? null
             : throw new ImageException(ImageError.NotFound, $"The data of image {image.Id} is gone: no store that should have it has it any more.");
     }
+
+    private static StoreException NoData() => new(StoreError.Unavailable, "No store has the data any more.");
 
     /// <summary>Who sees what this gateway does not, in words; null for nobody.</summary>
     private async Task<string?> ElsewhereAsync(ImageLocation location, CancellationToken cancellationToken) =>

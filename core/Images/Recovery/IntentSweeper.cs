@@ -255,6 +255,7 @@ public sealed class IntentSweeper : IAsyncDisposable
     {
         var isForeign = stores.TryGet(intent.Store, out var store) && store.IsReadOnly;
         var refusal = isForeign ? null : await ImageDeletion.DeleteCopyAsync(driver, places, intent, cancellationToken);
+        var isKept = false;
         await registry.WriteAsync(
             async (tx, ct) =>
             {
@@ -263,11 +264,21 @@ public sealed class IntentSweeper : IAsyncDisposable
                     await ImageDeletion.RecordGoneAsync(tx, intent, ct);
                 }
 
-                await tx.RemoveIntentAsync(intent.AttemptId, ct);
+                // Without its image nobody else would ever ask the store again.
+                isKept = refusal is not null && await tx.FindImageAsync(intent.ImageId, ct) is null;
+                if (!isKept)
+                {
+                    await tx.RemoveIntentAsync(intent.AttemptId, ct);
+                }
+
                 return await ReleaseAsync(tx, lease, ct);
             },
             cancellationToken);
-        if (refusal is not null)
+        if (isKept)
+        {
+            ImageLog.SweepFailed(log, intent.Kind, intent.ImageId, intent.Store, refusal!.Message);
+        }
+        else if (refusal is not null)
         {
             ImageLog.DeletionRefused(log, intent.ImageId, refusal.Message);
         }

@@ -12,7 +12,8 @@ namespace GlanceGateway.View;
 /// <remarks>
 /// <para>An image that its source has not checked (<see cref="MountedImage.IsUnexamined"/>) is held back until its header passed the safety checks, and
 /// for ever when it does not. Others are shown at once and get their raw view when it is known.</para>
-/// <para>A verdict belongs to the content, which never changes, and is kept as long as the image is in the catalogue. A source that cannot be read is
+/// <para>A verdict belongs to the content, which never changes, and is kept as long as the image is in the catalogue, over restarts too
+/// (<see cref="VerdictFile"/>). A source that cannot be read is
 /// asked again after a growing time. Everything that reaches the tree goes through <see cref="Apply"/> or <see cref="ShowLaterAsync"/>, one at a time, so a late
 /// verdict never brings back an image that went meanwhile.</para>
 /// </remarks>
@@ -37,17 +38,35 @@ internal sealed class Examiner : IAsyncDisposable
     private readonly TimeSpan _timeout;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly VerdictFile? _kept;
     private readonly Task[] _workers;
+    private long _examinations;
     private bool _isGathering;
 
-    internal Examiner(IImageSource source, Action<CatalogueUpdate> show, TimeSpan timeout, TimeProvider time, ILogger logger)
+    internal Examiner(IImageSource source, Action<CatalogueUpdate> show, TimeSpan timeout, TimeProvider time, ILogger logger, VerdictFile? kept = null)
     {
         _source = source;
+        _kept = kept;
         _show = show;
         _timeout = timeout;
         _time = time;
         _logger = logger;
         _workers = [.. Enumerable.Range(0, Workers).Select(_ => Task.Run(WorkAsync))];
+    }
+
+    /// <summary>Images that were opened to be looked into, by this process.</summary>
+    internal long Examinations => Interlocked.Read(ref _examinations);
+
+    /// <summary>Images that are not shown.</summary>
+    internal int HeldBack
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _known.Values.Count(IsHidden);
+            }
+        }
     }
 
     /// <summary>Images that are held back or have no raw view, with the reason; for people.</summary>
@@ -86,12 +105,16 @@ internal sealed class Examiner : IAsyncDisposable
                 {
                     _known.Remove(id);
                 }
+
+                _kept?.Retain(shown);
             }
 
             foreach (string id in update.Gone)
             {
                 _known.Remove(id);
             }
+
+            _kept?.Forget(update.Gone);
 
             List<MountedImage> visible = [];
             List<string> gone = [.. update.Gone];
@@ -118,6 +141,11 @@ internal sealed class Examiner : IAsyncDisposable
         await _stopping.CancelAsync();
         _queue.Writer.TryComplete();
         await Task.WhenAll(_workers);
+        if (_kept is not null)
+        {
+            await _kept.DisposeAsync();
+        }
+
         _stopping.Dispose();
     }
 
@@ -136,6 +164,11 @@ internal sealed class Examiner : IAsyncDisposable
         if (!image.IsUnexamined && (RawView.IsPlain(image.DiskFormat) || !HasRawView(image)))
         {
             known.Verdict = new Verdict(IsSafe: true, HasRawView(image) ? image.Size : null, Reason: null);
+        }
+        else if (_kept?.Find(image) is { } verdict)
+        {
+            known.Verdict = verdict;
+            Log(image, verdict);
         }
         else
         {
@@ -185,6 +218,7 @@ internal sealed class Examiner : IAsyncDisposable
     /// <exception cref="StoreException">The image cannot be read.</exception>
     private async Task<Verdict> ExamineAsync(MountedImage image, CancellationToken cancellationToken)
     {
+        Interlocked.Increment(ref _examinations);
         IByteSource source = await _source.OpenAsync(image.Id, cancellationToken)
             ?? throw new StoreException(StoreError.Unavailable, "The image is gone or forbidden.", image.Id);
         await using (source)
@@ -219,11 +253,8 @@ internal sealed class Examiner : IAsyncDisposable
 
     private void Finish(Known known, Verdict verdict)
     {
-        if (verdict.Reason is { } reason)
-        {
-            (verdict.IsSafe ? (Action<ILogger, string, string>)ViewLog.NoRawView : ViewLog.Hidden)(_logger, known.Image.Id, reason);
-        }
-
+        Log(known.Image, verdict);
+        _kept?.Keep(known.Image, verdict);
         lock (_lock)
         {
             _done.Add((known, verdict));
@@ -232,6 +263,14 @@ internal sealed class Examiner : IAsyncDisposable
                 _isGathering = true;
                 _ = ShowLaterAsync();
             }
+        }
+    }
+
+    private void Log(MountedImage image, Verdict verdict)
+    {
+        if (verdict.Reason is { } reason)
+        {
+            (verdict.IsSafe ? (Action<ILogger, string, string>)ViewLog.NoRawView : ViewLog.Hidden)(_logger, image.Id, reason);
         }
     }
 
@@ -267,12 +306,6 @@ internal sealed class Examiner : IAsyncDisposable
         _ = Task.Delay(wait, _time, _stopping.Token).ContinueWith(
             _ => _queue.Writer.TryWrite(known), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
     }
-
-    /// <summary>What an examination found.</summary>
-    /// <param name="IsSafe">Whether the image may be shown.</param>
-    /// <param name="RawSize">Bytes of the disk inside, null without a raw view.</param>
-    /// <param name="Reason">Why not, or why without a raw view.</param>
-    private sealed record Verdict(bool IsSafe, long? RawSize, string? Reason);
 
     private sealed class Known(MountedImage image, string content)
     {

@@ -40,6 +40,9 @@ internal sealed class OpenImages : IAsyncDisposable
     private volatile bool _mayPassThrough;
     private long _passthroughOpens;
     private long _copyOpens;
+    private long _reads;
+    private long _readErrors;
+    private long _readBytes;
     private int _disposed;
 
     internal OpenImages(IImageSource images, ImageMountOptions options, TimeProvider time, ILogger logger, Succession? succession = null)
@@ -73,6 +76,9 @@ internal sealed class OpenImages : IAsyncDisposable
     internal long PassthroughOpens => Interlocked.Read(ref _passthroughOpens);
 
     internal long CopyOpens => Interlocked.Read(ref _copyOpens);
+
+    /// <summary>Reads that were answered, how many of them by an error, and the bytes of the others.</summary>
+    internal (long Reads, long Errors, long Bytes) ReadCounts => (Interlocked.Read(ref _reads), Interlocked.Read(ref _readErrors), Interlocked.Read(ref _readBytes));
 
     /// <summary>Sources held, in use or lingering.</summary>
     internal int Count => _open.Count;
@@ -117,6 +123,21 @@ internal sealed class OpenImages : IAsyncDisposable
             }
 
             _open.TryRemove(KeyValuePair.Create(node.Number, opening));
+        }
+    }
+
+    /// <summary>Counts a read.</summary>
+    /// <param name="bytes">What it gave, or -1 for an error.</param>
+    internal void CountRead(int bytes)
+    {
+        Interlocked.Increment(ref _reads);
+        if (bytes < 0)
+        {
+            Interlocked.Increment(ref _readErrors);
+        }
+        else
+        {
+            Interlocked.Add(ref _readBytes, bytes);
         }
     }
 
@@ -254,7 +275,7 @@ internal sealed class OpenImages : IAsyncDisposable
         MountedImage image = node.Image;
         using CancellationTokenSource deadline = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
         deadline.CancelAfter(_options.SourceTimeout);
-        Task<IByteSource?> asked = _images.OpenAsync(image.Id, deadline.Token).AsTask();
+        Task<IByteSource?> asked = OpenSourceAsync(node, deadline.Token);
         IByteSource? source;
         try
         {
@@ -276,7 +297,6 @@ internal sealed class OpenImages : IAsyncDisposable
 
         try
         {
-            source = node.Form == ImageForm.Raw ? await OpenRawAsync(image, source, deadline.Token) : source;
             OpenImage open = Begin(node, source);
             open.StartIdle(_time.GetTimestamp());
             return open;
@@ -288,15 +308,34 @@ internal sealed class OpenImages : IAsyncDisposable
         }
     }
 
-    private static async Task<IByteSource> OpenRawAsync(MountedImage image, IByteSource source, CancellationToken cancellationToken)
+    private async Task<IByteSource?> OpenSourceAsync(ImageNode node, CancellationToken cancellationToken)
     {
+        MountedImage image = node.Image;
+        if (node.Form == ImageForm.Raw && !RawView.IsPlain(image.DiskFormat) && _images is IRawDisks disks
+            && await disks.OpenRawAsync(image.Id, node.Size, cancellationToken) is { } written)
+        {
+            return written;
+        }
+
+        IByteSource? source = await _images.OpenAsync(image.Id, cancellationToken);
+        if (node.Form != ImageForm.Raw || source is null)
+        {
+            return source;
+        }
+
         try
         {
             return await RawView.OpenAsync(source, image.DiskFormat ?? "", cancellationToken);
         }
         catch (RawViewException e)
         {
+            await source.DisposeAsync();
             throw new StoreException(StoreError.Corrupt, e.Message, image.Id, e);
+        }
+        catch
+        {
+            await source.DisposeAsync();
+            throw;
         }
     }
 

@@ -6,12 +6,15 @@ namespace GlanceGateway.Blocks.Tests;
 internal static class Victim
 {
     internal const string Argument = "--victim";
+    internal const string WriterArgument = "--writer";
     internal const int Length = (24 << 20) + 12_345;
+
+    internal static BlockKey WrittenKey { get; } = new("image-raw", Generation: "1");
 
     internal static byte[] Bytes { get; } = Content.Of(Length, seed: 99);
 
-    internal static Process Start(string directory, int seed) => Process.Start(
-        new ProcessStartInfo(Environment.ProcessPath!, [Argument, directory, seed.ToString()]) { UseShellExecute = false, RedirectStandardOutput = true })!;
+    internal static Process Start(string directory, int seed, string argument = Argument) => Process.Start(
+        new ProcessStartInfo(Environment.ProcessPath!, [argument, directory, seed.ToString()]) { UseShellExecute = false, RedirectStandardOutput = true })!;
 
     internal static async Task<int> RunAsync(string directory, int seed)
     {
@@ -30,6 +33,22 @@ internal static class Victim
                     offset = random.Next(Length);
                 await source.ReadAsync(offset, new byte[700_000], token);
             });
+        }
+    }
+
+    /// <summary>Warms one object and writes out another, over and over.</summary>
+    internal static async Task<int> WriteOutAsync(string directory, int seed)
+    {
+        var cache = CacheHome.Open(directory);
+        Console.WriteLine("ready");
+        for (var round = 0; ; round++)
+        {
+            var source = new TestSource(Bytes);
+            await cache.WarmAsync(Content.Key("image", Bytes), source.Open(), Length, CancellationToken.None);
+            await cache.WriteOutAsync(WrittenKey, _ => ValueTask.FromResult(source.Open(extents: true)), Length, CancellationToken.None);
+            // Every second round ends whole, so that what was finished is killed too.
+            if ((round + seed) % 2 == 0)
+                cache.Evict(round % 4 < 2 ? "image" : WrittenKey.Id);
         }
     }
 }

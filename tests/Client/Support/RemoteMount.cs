@@ -77,6 +77,17 @@ public sealed class RemoteMount : IAsyncDisposable
     public static async Task<string> Sha256Async(string file) =>
         (await Command.RunAsync("sha256sum", [file], limit: TimeSpan.FromMinutes(2))).Succeeded().Output.Split(' ')[0].TrimStart('\\');
 
+    /// <summary>Waits until no source lingers after the last close, so that the next open looks anew how the image is best read.</summary>
+    public Task ForgetOpensAsync() => EventuallyAsync(async () => (await StatusAsync()).GetProperty("open_sources").GetInt32() == 0, "an image stays open");
+
+    /// <summary>Kills the process and takes away the dead mount.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+        await Command.RunAsync("umount", ["-l", Directory]);
+    }
+
     /// <summary>Waits for something that comes by itself.</summary>
     public async Task EventuallyAsync(Func<Task<bool>> condition, string missing, TimeSpan? limit = null)
     {

@@ -26,11 +26,17 @@ public sealed class Service : IAsyncLifetime
 
     public Task<Sample> AddAsync(string name, int bytes, string? id = null) => AddAsync(_http, Gateway.Address, name, bytes, id);
 
+    /// <summary>Makes an image of a file.</summary>
+    public async Task<Sample> AddFileAsync(string name, string diskFormat, string file) =>
+        await AddAsync(_http, Gateway.Address, name, await File.ReadAllBytesAsync(file), id: null, diskFormat);
+
     /// <summary>Makes an image with random bytes at an endpoint.</summary>
-    public static async Task<Sample> AddAsync(HttpClient http, Uri endpoint, string name, int bytes, string? id = null)
+    public static Task<Sample> AddAsync(HttpClient http, Uri endpoint, string name, int bytes, string? id = null) =>
+        AddAsync(http, endpoint, name, RandomNumberGenerator.GetBytes(bytes), id, "raw");
+
+    private static async Task<Sample> AddAsync(HttpClient http, Uri endpoint, string name, byte[] content, string? id, string diskFormat)
     {
-        var content = RandomNumberGenerator.GetBytes(bytes);
-        JsonObject wanted = new() { ["name"] = name, ["disk_format"] = "raw", ["container_format"] = "bare", ["tags"] = new JsonArray("sample") };
+        JsonObject wanted = new() { ["name"] = name, ["disk_format"] = diskFormat, ["container_format"] = "bare", ["tags"] = new JsonArray("sample") };
         if (id is not null)
             wanted["id"] = id;
         using var made = await http.PostAsJsonAsync(new Uri(endpoint, "/v2/images"), wanted);

@@ -1,0 +1,22 @@
+using System.Diagnostics.Metrics;
+
+namespace GlanceGateway.Client;
+
+/// <summary>All metrics of the client beside those that .NET's HTTP client has itself (<c>http.client.request.duration</c> by address and status).</summary>
+internal static class ClientMetrics
+{
+    /// <summary>The meter's name.</summary>
+    public const string MeterName = "GlanceGateway.Client";
+
+    private static readonly Meter s_meter = new(MeterName);
+
+    private static readonly Counter<long> s_faults = s_meter.CreateCounter<long>(
+        "glance_gateway.client.faults", "{request}", "Requests that an endpoint did not answer, or with 'not now', by endpoint.");
+
+    private static readonly Counter<long> s_retries = s_meter.CreateCounter<long>(
+        "glance_gateway.client.retries", "{request}", "Requests that were made again, after a pause.");
+
+    public static void CountFault(Uri endpoint) => s_faults.Add(1, new KeyValuePair<string, object?>("endpoint", endpoint.GetLeftPart(UriPartial.Path)));
+
+    public static void CountRetry() => s_retries.Add(1);
+}
