@@ -163,6 +163,16 @@ public sealed class SteeringTests(Service service) : IClassFixture<Service>, IDi
         var control = (await mount.StatusAsync()).GetProperty("source").GetProperty("control").GetString()!;
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(control) & (UnixFileMode)0x1FF);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.GetDirectoryName(control)!));
+
+        // Even with the permissions out of the way nobody else is heard.
+        Requires.Programs("setpriv", "perl");
+        foreach (var directory in new[] { _home.Path, Path.GetDirectoryName(control)! })
+            File.SetUnixFileMode(directory, File.GetUnixFileMode(directory) | UnixFileMode.OtherExecute);
+        File.SetUnixFileMode(control, (UnixFileMode)0x1B6);
+        const string Script = "$SIG{PIPE}='IGNORE'; socket(S,PF_UNIX,SOCK_STREAM,0); connect(S,sockaddr_un($ARGV[0])) or die; syswrite S, qq({\"command\":\"list\",\"images\":[]}\n); my $n=sysread(S,my $answer,100); print 'got ', $n // 0";
+        var stranger = await Command.RunAsync("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", "perl", "-MSocket", "-e", Script, control]);
+        Assert.Equal("got 0", stranger.Succeeded().Output);
+        await mount.EventuallyAsync(() => mount.Log.Contains("User 65534 may not steer", StringComparison.Ordinal), "the stranger goes unnoticed");
     }
 
     /// <summary>Whether images are here, whole and pinned.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using GlanceGateway.Blocks;
 using GlanceGateway.Host.Configuration;
 using GlanceGateway.Host.Serving;
+using GlanceGateway.Images;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace GlanceGateway.Host.Commands;
@@ -19,22 +20,22 @@ internal sealed class CacheCommands(CommandTerminal terminal, TimeProvider time)
 
     /// <summary><c>cache pin</c> and <c>cache unpin</c>.</summary>
     public Task<int> PinAsync(GatewayConfiguration configuration, string image, bool pinned) =>
-        WithAsync(configuration, cache => Task.FromResult(cache.Pin(image, pinned) ? ExitCodes.Success : Absent(image)));
+        WithAsync(configuration, cache => Task.FromResult(Each(image, id => cache.Pin(id, pinned)) ? ExitCodes.Success : Absent(image)));
 
     /// <summary><c>cache evict</c>.</summary>
     public Task<int> EvictAsync(GatewayConfiguration configuration, string image) =>
-        WithAsync(configuration, cache => Task.FromResult(cache.Evict(image) ? ExitCodes.Success : Absent(image)));
+        WithAsync(configuration, cache => Task.FromResult(Each(image, cache.Evict) ? ExitCodes.Success : Absent(image)));
 
     /// <summary><c>cache verify</c>: one image, or all.</summary>
     public Task<int> VerifyAsync(GatewayConfiguration configuration, string? image, CancellationToken cancellationToken) => WithAsync(configuration, async cache =>
     {
-        if (image is not null && cache.Find(image) is null)
+        if (image is not null && !Each(image, id => cache.Find(id) is not null))
         {
             return Absent(image);
         }
 
         var wrong = 0L;
-        foreach (var id in image is null ? cache.List().Select(o => o.Id) : [image])
+        foreach (var id in image is null ? cache.List().Select(o => o.Id) : [image, CachedDisks.IdOf(image)])
         {
             if (await cache.VerifyAsync(id, cancellationToken) is { } result)
             {
@@ -47,6 +48,10 @@ internal sealed class CacheCommands(CommandTerminal terminal, TimeProvider time)
 
         return wrong == 0 ? ExitCodes.Success : ExitCodes.Failure;
     });
+
+    /// <summary>Does something to what the cache holds of an image: its data, and the disk inside if it was written out.</summary>
+    /// <returns>Whether it held either.</returns>
+    private static bool Each(string image, Func<string, bool> work) => work(image) | work(CachedDisks.IdOf(image));
 
     private async Task<int> WithAsync(GatewayConfiguration configuration, Func<BlockCache, Task<int>> work)
     {
