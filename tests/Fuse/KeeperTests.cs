@@ -38,6 +38,26 @@ public sealed class KeeperTests
         Assert.Equal(home.Content, Client.Run(() => File.ReadAllBytes(home.At(KeeperChild.Copied))));
     }
 
+    [Theory]
+    [InlineData(KeeperChild.Copied)]
+    [InlineData(KeeperChild.Passed)]
+    public void A_file_stays_mapped_across_the_death_of_its_server(string name)
+    {
+        using KeeperHome home = new();
+        using Keeper keeper = home.Keep();
+        RequireResend();
+        KeeperHome.Child first = home.Serve().Says("serving 1 ");
+        KeeperHome.Child reader = home.Start([Environment.ProcessPath!, KeeperChild.MapArgument, home.At(name), home.Backing]);
+        reader.Says("half");
+
+        first.Kill();
+        reader.Tell("go on");
+        home.Serve().Says("serving 2 ");
+
+        reader.Says("whole");
+        Assert.Equal(0, reader.Ended());
+    }
+
     [Fact]
     public void A_server_without_privilege_has_passthrough_and_its_successor_names_the_same_registration()
     {

@@ -85,6 +85,20 @@ public sealed class KeptMountTests
         Assert.Equal(0, await site.Keeper.TerminateAsync());
     }
 
+    [Fact]
+    public async Task A_gateway_that_finds_no_keeper_serves_the_api_and_mounts_when_there_is_one()
+    {
+        await using var site = await KeptSite.StartedAsync();
+        Assert.Equal(0, await site.Keeper.TerminateAsync());
+        var server = await site.ServeAsync();
+        Assert.False(server.Said.TryGetProperty("mount", out var mount) && mount.ValueKind == System.Text.Json.JsonValueKind.String);
+        var id = await site.Images.CreateAsync("late", new PatternContent(Mib));
+
+        await site.KeepAsync();
+
+        await Eventually.TrueAsync("the file appears", s_patience, () => File.Exists(site.FileOf(id)));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -95,7 +95,7 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
         await images.StartAsync(cancellationToken);
         await using var mount = await GatewayMount.StartAsync(configuration, images, loggers, cancellationToken);
         await using var server = await GatewayServer.StartAsync(configuration, images, loggers, time, cancellationToken);
-        Announce(server, mount, json);
+        Announce(server, mount is { IsMounted: true } ? mount : null, json);
 
         await WaitAsync(cancellationToken);
         logger.LogInformation("Asked to stop: transfers may end, new ones are not taken.");

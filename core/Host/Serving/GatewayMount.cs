@@ -7,27 +7,40 @@ using GlanceGateway.View;
 namespace GlanceGateway.Host.Serving;
 
 /// <summary>The mount in the serving process.</summary>
-/// <remarks>A machine that cannot mount still serves the API: then there is one line that says what is missing.</remarks>
+/// <remarks>
+/// A machine that cannot mount still serves the API: then there is one line that says what is missing. A keeper that does not answer is asked again and again,
+/// since machines may be waiting for the mount that it holds.
+/// </remarks>
 internal sealed class GatewayMount : IAsyncDisposable
 {
     /// <summary>How long files that are still open are served after the gateway was asked to stop.</summary>
     private static readonly TimeSpan stopTimeout = TimeSpan.FromSeconds(10);
 
-    private readonly ImageMount mount;
-    private readonly ControlSocket? control;
+    /// <summary>How often a keeper is asked that did not answer.</summary>
+    private static readonly TimeSpan retryInterval = TimeSpan.FromSeconds(5);
 
-    private GatewayMount(ImageMount mount, ControlSocket? control, string directory)
+    private readonly CancellationTokenSource stopping = new();
+    private readonly Func<CancellationToken, Task<(ImageMount Mount, ControlSocket? Control)>> start;
+    private readonly ILogger logger;
+    private ImageMount? mount;
+    private ControlSocket? control;
+    private Task retrying = Task.CompletedTask;
+
+    private GatewayMount(string directory, Func<CancellationToken, Task<(ImageMount Mount, ControlSocket? Control)>> start, ILogger logger)
     {
-        this.mount = mount;
-        this.control = control;
         Directory = directory;
+        this.start = start;
+        this.logger = logger;
     }
 
     /// <summary>Where the images are files.</summary>
     public string Directory { get; }
 
+    /// <summary>Whether they are by now.</summary>
+    public bool IsMounted => Volatile.Read(ref mount) is not null;
+
     /// <summary>Whether the kernel reads local files itself.</summary>
-    public bool IsPassthrough => mount.PassthroughActive;
+    public bool IsPassthrough => Volatile.Read(ref mount) is { PassthroughActive: true };
 
     /// <summary>Mounts what the configuration asks for.</summary>
     /// <returns>Null when it asks for no mount, or when this machine cannot mount.</returns>
@@ -56,38 +69,23 @@ internal sealed class GatewayMount : IAsyncDisposable
             AllowOther = privileged || wanted.Keeper is not null || LinuxUsers.MayAllowOthers(),
             VerdictFile = Path.Join(configuration.DataDirectory, "mount-verdicts.json"),
         };
+        var mount = new GatewayMount(wanted.Directory, token => MountAsync(images, viewer, options, loggers, logger, token), logger);
         try
         {
             LinuxFiles.MakeMountPoint(wanted.Directory);
-            var local = new LocalImageSource(images, viewer);
-            var cached = images.Downloads.Cache is { } cache ? new CachedImageSource(local, cache) : null;
-            var control = cached is not null ? ControlSocket.TryStart(cached.Cache.Options.Directory, new MountSteering(cached, logger), logger) : null;
-            if (cached is not null)
-            {
-                cached.Control = control?.Path;
-            }
-
-            ImageMount mounted;
-            try
-            {
-                mounted = await ImageMount.StartAsync(cached is null ? local : cached, options, loggers, cancellationToken);
-            }
-            catch
-            {
-                if (control is not null)
-                {
-                    await control.DisposeAsync();
-                }
-
-                throw;
-            }
-
-            if (privileged && !mounted.IsKept)
+            await mount.BeginAsync(cancellationToken);
+            if (privileged && mount.mount is { IsKept: false })
             {
                 logger.LogInformation("This process serves the mount as root and a crash of it ends the mount; with a keeper (mount.keeper) it needs no privilege and the mount stays.");
             }
 
-            return new GatewayMount(mounted, control, wanted.Directory);
+            return mount;
+        }
+        catch (FuseMountException failure) when (wanted.Keeper is not null)
+        {
+            logger.LogError("Images are not mounted at {Directory} yet, and the keeper will be asked again: {Reason}", wanted.Directory, failure.Message);
+            mount.retrying = Task.Run(mount.RetryAsync, CancellationToken.None);
+            return mount;
         }
         catch (Exception failure) when (failure is FuseMountException or IOException or UnauthorizedAccessException)
         {
@@ -99,12 +97,74 @@ internal sealed class GatewayMount : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await stopping.CancelAsync();
+        await retrying;
         if (control is not null)
         {
             await control.DisposeAsync();
         }
 
-        await mount.StopAsync(stopTimeout);
+        if (mount is not null)
+        {
+            await mount.StopAsync(stopTimeout);
+        }
+
+        stopping.Dispose();
+    }
+
+    private static async Task<(ImageMount Mount, ControlSocket? Control)> MountAsync(
+        ImageServices images, Caller viewer, ImageMountOptions options, ILoggerFactory loggers, ILogger logger, CancellationToken cancellationToken)
+    {
+        var local = new LocalImageSource(images, viewer);
+        var cached = images.Downloads.Cache is { } cache ? new CachedImageSource(local, cache) : null;
+        var control = cached is not null ? ControlSocket.TryStart(cached.Cache.Options.Directory, new MountSteering(cached, logger), logger) : null;
+        if (cached is not null)
+        {
+            cached.Control = control?.Path;
+        }
+
+        try
+        {
+            return (await ImageMount.StartAsync(cached is null ? local : cached, options, loggers, cancellationToken), control);
+        }
+        catch
+        {
+            if (control is not null)
+            {
+                await control.DisposeAsync();
+            }
+
+            throw;
+        }
+    }
+
+    private async Task BeginAsync(CancellationToken cancellationToken)
+    {
+        var (begun, steering) = await start(cancellationToken);
+        control = steering;
+        Volatile.Write(ref mount, begun);
+    }
+
+    private async Task RetryAsync()
+    {
+        while (true)
+        {
+            try
+            {
+                await Task.Delay(retryInterval, stopping.Token);
+                await BeginAsync(stopping.Token);
+                logger.LogInformation("Images are mounted at {Directory} now", Directory);
+                return;
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            catch (Exception failure)
+            {
+                logger.LogDebug("Images are still not mounted at {Directory}: {Reason}", Directory, failure.Message);
+            }
+        }
     }
 
     private static ConfigurationException NoSuchGroup(GatewayConfiguration configuration, string group) =>

@@ -1,3 +1,4 @@
+using System.IO.MemoryMappedFiles;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
 
@@ -11,6 +12,7 @@ internal static class KeeperChild
 {
     internal const string KeeperArgument = "--keeper";
     internal const string ServerArgument = "--kept-server";
+    internal const string MapArgument = "--map";
 
     /// <summary>Shows <c>disk</c> by copying and <c>passed</c> by passthrough, both with the bytes of a file.</summary>
     internal const string Copied = "disk";
@@ -24,6 +26,35 @@ internal static class KeeperChild
         Console.WriteLine($"keeping {keeper.Mounts.Count}");
         Console.In.ReadToEnd();
         return 0;
+    }
+
+    /// <summary>Compares a mapped file with another one, half of it before a line comes in and half after. A failed read of a page would kill the process.</summary>
+    internal static int Map(string mapped, string same)
+    {
+        byte[] expected = File.ReadAllBytes(same);
+        using MemoryMappedFile map = MemoryMappedFile.CreateFromFile(
+            new FileStream(mapped, FileMode.Open, FileAccess.Read), null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+        using MemoryMappedViewAccessor view = map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+        Compare(0);
+        Console.WriteLine("half");
+        Console.ReadLine();
+        Compare(expected.Length / 2);
+        Console.WriteLine("whole");
+        return 0;
+
+        void Compare(int from)
+        {
+            byte[] page = new byte[4096];
+            // Backwards, so that nothing is read ahead across the middle.
+            for (int at = from + (expected.Length / 2) - page.Length; at >= from; at -= page.Length)
+            {
+                view.ReadArray(at, page, 0, page.Length);
+                if (!page.AsSpan().SequenceEqual(expected.AsSpan(at, page.Length)))
+                {
+                    throw new InvalidDataException($"wrong bytes at {at}");
+                }
+            }
+        }
     }
 
     /// <param name="socket">Where the keeper listens.</param>

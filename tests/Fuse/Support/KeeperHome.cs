@@ -89,6 +89,12 @@ internal sealed class KeeperHome : IDisposable
             return this;
         }
 
+        internal void Tell(string line)
+        {
+            process.StandardInput.WriteLine(line);
+            process.StandardInput.Flush();
+        }
+
         internal void Kill()
         {
             if (!process.HasExited)

@@ -47,9 +47,12 @@ internal sealed class KeptSite : IAsyncDisposable
             (await Command.RunAsync("chown", [$"{Nobody}:{Nobody}", own])).Succeeded();
         }
 
-        site.Keeper = await site.StartAsync(privileged: true, "mount", "keep", "--json", "--socket", site.Socket, "--user", Nobody);
+        await site.KeepAsync();
         return site;
     }
+
+    /// <summary>Starts a keeper, after another one as well.</summary>
+    public async Task KeepAsync() => Keeper = await StartAsync(privileged: true, "mount", "keep", "--json", "--socket", Socket, "--user", Nobody);
 
     /// <summary>Starts a gateway that serves the mount from its own stores, after another one as well.</summary>
     public async Task<Server> ServeAsync(bool mounted = true)
