@@ -133,10 +133,11 @@ internal sealed class MountSteering(ISteeredSource source, ILogger logger)
         var after = Cache.Find(image.Id);
         if (!isWhole)
             return NoRoom(image, data.Length);
-        if (after is not { IsVerified: true } && data.Key.HashValue is not null)
+        if (after is null)
             return Fail(image, "its bytes do not have the hash that its image names and were dropped; upload the image again, or ask who runs the endpoint");
-        var fetched = after!.CachedBytes - before;
-        return Say(image, $"{(fetched > 0 ? $"{Size(fetched)} fetched" : "was here")}, all {Size(data.Length)} cached{(after.IsVerified ? " and verified" : "; without a hash it is not verified")}");
+        var fetched = after.CachedBytes - before;
+        var proof = after.IsVerified ? " and verified" : $"; not verified, as {(data.Key.HashValue is null ? "it has no hash" : $"hashes of the kind {data.Key.HashAlgorithm} are not known here")}";
+        return Say(image, $"{(fetched > 0 ? $"{Size(fetched)} fetched" : "was here")}, all {Size(data.Length)} cached{proof}");
     }
 
     private async Task<SteeredResult> HydrateAsync(MountedImage image, CachedData data, Func<ControlProgress, Task> tell, CancellationToken cancellationToken)
