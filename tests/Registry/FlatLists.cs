@@ -25,6 +25,7 @@ public static class FlatLists
             { "project, by size", project with { Sort = [new(ImageColumn.Size, Descending: true)] } },
             { "project, a rare property", project with { Properties = [new("colour", "rare")] } },
             { "admin, one name", admin with { Filters = [new(ImageColumn.Name, Comparison.Equal, ["image 7"])] } },
+            { "admin, one name by name", admin with { Filters = [new(ImageColumn.Name, Comparison.Equal, ["image 7"])], Sort = [ByName] } },
             { "admin, one id", admin with { Filters = [new(ImageColumn.Id, Comparison.Equal, ["nothing"])] } },
             { "admin, a rare tag", admin with { Tags = ["rare"] } },
             { "project with few images", project },

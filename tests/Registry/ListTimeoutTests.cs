@@ -25,17 +25,21 @@ public abstract class ListTimeoutTests(RegistryHome home) : IAsyncDisposable
     public async Task A_list_that_takes_too_long_ends_with_what_it_was_about()
     {
         var registry = await home.OpenAsync(listTimeout: TimeSpan.FromMilliseconds(1));
-        for (var batch = 0; batch < 4; batch++)
+        ListTimeoutException? fault = null;
+
+        // How many images take a millisecond is the machine's affair.
+        for (var batch = 1; fault is null; batch++)
         {
+            Assert.True(batch <= 30, "30,000 images are gone through in a millisecond");
             await registry.Do(async (unit, token) =>
             {
                 for (var number = 0; number < 1000; number++)
                     await unit.InsertImageAsync(new Image { Id = Units.NewId(), Owner = "many", Tags = ["common"] }, token);
                 return 0;
             });
+            fault = await Record.ExceptionAsync(async () => await registry.ListImagesAsync(Slow, TestContext.Current.CancellationToken)) as ListTimeoutException;
         }
 
-        var fault = await Assert.ThrowsAsync<ListTimeoutException>(async () => await registry.ListImagesAsync(Slow, TestContext.Current.CancellationToken));
         Assert.Contains("longer than 0.001 seconds", fault.Message, StringComparison.Ordinal);
         Assert.Contains("sorted by updated_at, filtered by min_ram, tag:", fault.Message, StringComparison.Ordinal);
     }

@@ -56,6 +56,12 @@ internal sealed partial class Dialect
     public string ImagesAlong(string? index) => this == Sqlite && index is not null ? $"images i INDEXED BY {index}" : "images i";
 
     /// <summary>
+    /// Whether branches of a union are merged where only the union is ordered. SQLite reads each along its index then, row by row as the merge asks.
+    /// PostgreSQL wants each branch ordered, and merges those that are.
+    /// </summary>
+    public bool MergesByItself => this == Sqlite;
+
+    /// <summary>
     /// At the end of a subquery of EXISTS: keeps it a question for each image. PostgreSQL would make a join of it that begins with all images of a
     /// tag.
     /// </summary>

@@ -11,7 +11,7 @@ namespace GlanceGateway.Registry.Sql;
 //     SELECT id, k0, k1 FROM images WHERE visibility = 'public' AND list_state = 1 AND (k0, k1) < marker ORDER BY k0, k1 LIMIT n
 //     UNION ALL … one for each visibility of the viewer's own images, of images that nobody owns, and one for those shared with the viewer
 //
-// Each branch reads at most n entries of its index, the union sorts at most n times the number of branches, and n rows are then read in full.
+// Each branch is read along its index, only as far as the merged page needs it, and n rows are then read in full.
 //
 // Invariants
 // * Branches never overlap, so no image appears twice; together they are exactly the table of the Images API's visibility rules:
@@ -27,7 +27,7 @@ namespace GlanceGateway.Registry.Sql;
 //
 // Filters are tried along these walks, where the images that pass are many; those that few images pass have their own ways:
 // * a tag, a property or a name that few have: the images are found by it (RareFilter), and one branch tries and sorts them;
-// * a name, in the list by time: the walk is along the index by name, in which the images of a name lie by time;
+// * a name, in the list by time or by name: the walk is along the index by name, in which the images of a name lie by time;
 // * one status other than active: the walks are along indexes of such images only.
 //
 // What is not flat: sort keys other than created_at, name and size, several statuses, other filters that few images pass, and images shared with
@@ -52,7 +52,7 @@ internal sealed class ImageList
     {
         _query = query;
         _dialect = dialect;
-        _order = new ImageOrder(query.Sort, dialect);
+        _order = new ImageOrder(ImageFilters.OneName(query) is null ? query.Sort : WithoutName(query.Sort), dialect);
         _parameters.Add("project", query.Viewer.ProjectId);
         _parameters.Add("member_status", query.MemberStatus is { } status ? Words.Of(status) : null);
         _parameters.Add("limit", query.Limit);
@@ -81,8 +81,15 @@ internal sealed class ImageList
         return (list.Statement(after, rare), list._parameters);
     }
 
+    /// <summary>Images that all have one name: it says nothing about their order, and a walk among them begins at the marker's time.</summary>
+    private static List<ImageSort> WithoutName(IReadOnlyList<ImageSort> sort)
+    {
+        var others = sort.Where(key => key.Column != ImageColumn.Name).ToList();
+        return others.Count > 0 || sort.Count == 0 ? others : [new ImageSort(ImageColumn.CreatedAt, sort[0].Descending)];
+    }
+
     /// <summary>The images of one name lie by time in the indexes by name.</summary>
-    private bool WalksAlongOneName => ImageFilters.OneName(_query) is not null && _order.Index is "created" or "name";
+    private bool WalksAlongOneName => ImageFilters.OneName(_query) is not null && _order.Index is "created";
 
     private string Statement(string? after, RareFilter? rare)
     {
@@ -96,7 +103,7 @@ internal sealed class ImageList
             branches.Add(Branch("images i", ["1 = 0", Listed], conditions));
         return $"""
             SELECT {ImageRow.Columns}
-            FROM (SELECT * FROM ({string.Join("\nUNION ALL ", branches)}) u ORDER BY {_order.OverKeys} LIMIT @limit) page
+            FROM ({Merged(branches)}) page
             {_dialect.JoiningImages("page.page_id")}
             WHERE i.id = page.page_id
             ORDER BY {_order.OverKeys}
@@ -137,12 +144,23 @@ internal sealed class ImageList
         static string AnyOf(IEnumerable<string> alternatives) => $"({string.Join(" OR ", alternatives.Select(alternative => $"({alternative})"))})";
     }
 
-    private string Branch(string from, IEnumerable<string> path, List<string> conditions) =>
-        $"""
-        SELECT * FROM (SELECT i.id AS page_id, {_order.Keys} FROM {from}
-        WHERE {string.Join(" AND ", path.Concat(conditions))}
-        ORDER BY {_order.OverImages} LIMIT @limit) b
-        """;
+    private string Branch(string from, IEnumerable<string> path, List<string> conditions)
+    {
+        var branch = $"""
+            SELECT i.id AS page_id, {_order.Keys} FROM {from}
+            WHERE {string.Join(" AND ", path.Concat(conditions))}
+            """;
+        return _dialect.MergesByItself ? branch : $"SELECT * FROM ({branch}\nORDER BY {_order.OverImages} LIMIT @limit) b";
+    }
+
+    /// <summary>The first of all branches.</summary>
+    private string Merged(List<string> branches)
+    {
+        var all = string.Join("\nUNION ALL ", branches);
+        return _dialect.MergesByItself
+            ? $"{all}\nORDER BY {_order.OverKeys} LIMIT @limit"
+            : $"SELECT * FROM ({all}) u ORDER BY {_order.OverKeys} LIMIT @limit";
+    }
 
     /// <summary>The index to walk along; null where there is none for the order, or where ids say which images.</summary>
     private string? IndexOf(string visible)
