@@ -94,7 +94,7 @@ public sealed class BootTests
     private static async Task BootAsync(string mounted, string format)
     {
         await using var boot = new GrubBoot(
-            format == "iso" ? $"file={mounted},format=raw,media=cdrom,readonly=on" : $"file={mounted},format={format},if=ide,snapshot=on", TimeSpan.FromSeconds(60));
+            format == "iso" ? $"file={mounted},format=raw,media=cdrom,readonly=on" : $"file={mounted},format={format},if=ide,snapshot=on", TimeSpan.FromMinutes(3));
         var isBooted = await boot.AwaitAsync(GrubBoot.MenuLine);
         Assert.True(isBooted && boot.Shows(GrubBoot.Welcome), $"GRUB's menu did not come from {mounted}:\n{await boot.EndAsync()}");
     }
