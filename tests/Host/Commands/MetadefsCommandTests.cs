@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GlanceGateway.Host.Commands;
 
 namespace GlanceGateway.Host.Tests.Commands;
 
@@ -30,12 +31,12 @@ public sealed class MetadefsCommandTests : IDisposable
             _directory.Write($"in/{file}.json", JsonSerializer.Serialize(new { @namespace = name, owner = "" }));
         }
 
-        Assert.Equal(6, (await JsonAsync("load", "in")).GetProperty("added").GetArrayLength());
-        Assert.Equal(6, (await JsonAsync("export", "one")).GetProperty("files").GetArrayLength());
+        Assert.Equal(6, (await JsonAsync("load", _directory.Below("in"))).GetProperty("added").GetArrayLength());
+        Assert.Equal(6, (await JsonAsync("export", _directory.Below("one"))).GetProperty("files").GetArrayLength());
         Assert.Equal(6, (await JsonAsync("unload")).GetProperty("removed").GetArrayLength());
-        Assert.Equal(0, (await JsonAsync("export", "none")).GetProperty("files").GetArrayLength());
-        Assert.Equal(6, (await JsonAsync("load", "one")).GetProperty("added").GetArrayLength());
-        Assert.Equal(6, (await JsonAsync("export", "two")).GetProperty("files").GetArrayLength());
+        Assert.Equal(0, (await JsonAsync("export", _directory.Below("none"))).GetProperty("files").GetArrayLength());
+        Assert.Equal(6, (await JsonAsync("load", _directory.Below("one"))).GetProperty("added").GetArrayLength());
+        Assert.Equal(6, (await JsonAsync("export", _directory.Below("two"))).GetProperty("files").GetArrayLength());
 
         var first = Directory.GetFiles(_directory.Below("one")).Order(StringComparer.Ordinal).ToList();
         Assert.Equal(first.Select(Path.GetFileName), Directory.GetFiles(_directory.Below("two")).Order(StringComparer.Ordinal).Select(Path.GetFileName));
@@ -59,15 +60,15 @@ public sealed class MetadefsCommandTests : IDisposable
             (["--overwrite"], true, """{"namespace":"n","description":"new","visibility":"private","protected":false,"owner":"q","properties":{"both":{"title":"new","type":"string"},"yours":{"title":"y","type":"string"}}}"""),
         })
         {
-            await JsonAsync("load", "--overwrite", "old.json");
-            var loaded = await JsonAsync("load", ["new.json", .. flags]);
+            await JsonAsync("load", "--overwrite", _directory.Below("old.json"));
+            var loaded = await JsonAsync("load", [_directory.Below("new.json"), .. flags]);
             Assert.Equal((0, changed ? 1 : 0, changed ? 0 : 1), (
                 loaded.GetProperty("added").GetArrayLength(), loaded.GetProperty("changed").GetArrayLength(), loaded.GetProperty("skipped").GetArrayLength()));
-            await JsonAsync("export", "out");
+            await JsonAsync("export", _directory.Below("out"));
             AssertSame(expected, File.ReadAllText(_directory.Below("out", "n.json")));
         }
 
-        var both = await RunAsync("load", "--overwrite", "--merge", "new.json");
+        var both = await RunAsync("load", "--overwrite", "--merge", _directory.Below("new.json"));
         Assert.Equal(2, both.ExitCode);
         Assert.Contains("--overwrite replaces whole namespaces", both.Error, StringComparison.Ordinal);
         var missing = await RunAsync("unload", "n", "nosuch");
@@ -90,11 +91,11 @@ public sealed class MetadefsCommandTests : IDisposable
         Directory.CreateDirectory(_directory.Below("in"));
         _directory.Write("in/aaa.json", """{"namespace":"good"}""");
         _directory.Write("in/bad.json", text);
-        var refused = await RunAsync("load", "in");
+        var refused = await RunAsync("load", _directory.Below("in"));
         Assert.Equal((1, ""), (refused.ExitCode, refused.Output));
         Assert.Contains(message, refused.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("please report", refused.Error, StringComparison.Ordinal);
-        Assert.Equal(0, (await JsonAsync("export", "out")).GetProperty("files").GetArrayLength());
+        Assert.Equal(0, (await JsonAsync("export", _directory.Below("out"))).GetProperty("files").GetArrayLength());
     }
 
     private static void AssertSame(string expected, string actual) =>
@@ -107,6 +108,13 @@ public sealed class MetadefsCommandTests : IDisposable
         return JsonElement.Parse(outcome.Output);
     }
 
-    private Task<BuiltGateway.Outcome> RunAsync(string command, params string[] arguments) =>
-        BuiltGateway.RunAsync(_directory.Path, ["metadefs", command, .. arguments, "--data", _directory.Below("data")]);
+    /// <summary>In this process: starting one for each of so many commands would take most of a minute.</summary>
+    private async Task<(int ExitCode, string Output, string Error)> RunAsync(string command, params string[] arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var line = new GatewayCommandLine(Surroundings.Of(), new CommandTerminal(output, error, isTerminal: false), TimeProvider.System);
+        var exitCode = await line.RunAsync(["metadefs", command, .. arguments, "--data", _directory.Below("data")], TestContext.Current.CancellationToken);
+        return (exitCode, output.ToString(), error.ToString());
+    }
 }
