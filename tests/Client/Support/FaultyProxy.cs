@@ -34,6 +34,9 @@ public sealed class FaultyProxy : IDisposable
     /// <summary>The share of requests that end in a fault: half of them answered 503, half broken off.</summary>
     public double Faults { get; set; }
 
+    /// <summary>Gives every path an <c>ETag</c>, as a web server does whose files never change.</summary>
+    public bool TellsTags { get; set; }
+
     /// <summary>Breaks the next body off after so many bytes.</summary>
     public int? BreakNextAfter { get; set; }
 
@@ -125,6 +128,8 @@ public sealed class FaultyProxy : IDisposable
                 context.Response.Headers[name] = values.First();
         }
 
+        if (TellsTags)
+            context.Response.Headers["ETag"] = $"\"{context.Request.Url!.AbsolutePath}\"";
         if (answer.Content.Headers.ContentLength is { } length)
             context.Response.ContentLength64 = length;
         await using var body = await answer.Content.ReadAsStreamAsync();

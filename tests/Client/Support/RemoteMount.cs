@@ -80,12 +80,13 @@ public sealed class RemoteMount : IAsyncDisposable
     /// <summary>Waits until no source lingers after the last close, so that the next open looks anew how the image is best read.</summary>
     public Task ForgetOpensAsync() => EventuallyAsync(async () => (await StatusAsync()).GetProperty("open_sources").GetInt32() == 0, "an image stays open");
 
-    /// <summary>Kills the process and takes away the dead mount.</summary>
-    public async Task KillAsync()
+    /// <summary>Kills the process and takes away the dead mount, or leaves it to the next start.</summary>
+    public async Task KillAsync(bool unmounts = true)
     {
         _process.Kill();
         await _process.WaitForExitAsync();
-        await Command.RunAsync("umount", ["-l", Directory]);
+        if (unmounts)
+            await Command.RunAsync("umount", ["-l", Directory]);
     }
 
     /// <summary>Waits for something that comes by itself.</summary>

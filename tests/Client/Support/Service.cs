@@ -34,7 +34,8 @@ public sealed class Service : IAsyncLifetime
     public static Task<Sample> AddAsync(HttpClient http, Uri endpoint, string name, int bytes, string? id = null) =>
         AddAsync(http, endpoint, name, RandomNumberGenerator.GetBytes(bytes), id, "raw");
 
-    private static async Task<Sample> AddAsync(HttpClient http, Uri endpoint, string name, byte[] content, string? id, string diskFormat)
+    /// <summary>Makes an image with these bytes at an endpoint.</summary>
+    public static async Task<Sample> AddAsync(HttpClient http, Uri endpoint, string name, byte[] content, string? id = null, string diskFormat = "raw")
     {
         JsonObject wanted = new() { ["name"] = name, ["disk_format"] = diskFormat, ["container_format"] = "bare", ["tags"] = new JsonArray("sample") };
         if (id is not null)
@@ -49,9 +50,11 @@ public sealed class Service : IAsyncLifetime
         return new Sample(image, name, content);
     }
 
-    public async Task DeleteAsync(string id)
+    public Task DeleteAsync(string id) => DeleteAsync(_http, Gateway.Address, id);
+
+    public static async Task DeleteAsync(HttpClient http, Uri endpoint, string id)
     {
-        using var gone = await _http.DeleteAsync(new Uri(Gateway.Address, $"/v2/images/{id}"));
+        using var gone = await http.DeleteAsync(new Uri(endpoint, $"/v2/images/{id}"));
         gone.EnsureSuccessStatusCode();
     }
 
