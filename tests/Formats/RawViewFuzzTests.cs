@@ -43,24 +43,35 @@ public sealed class RawViewFuzzTests : IDisposable
         {
             var (name, bytes) = new Mutation(seed).Next(images);
             var diskFormat = name.Split(' ')[0];
-            var before = GC.GetTotalAllocatedBytes();
-            var start = clock.Elapsed;
-            try
+            var cost = await CostAsync();
+
+            // Tests beside this one allocate and take the processor too: what counts is what it takes every time.
+            for (var again = 0; again < 5 && cost.IsTooMuch; again++)
             {
-                shown += await ReadAsync(bytes, diskFormat, seed) ? 1 : 0;
-            }
-            catch (Exception e) when (e is not (RawViewException or StoreException))
-            {
-                throw new InvalidOperationException($"seed {seed}, from {name}: {e}", e);
-            }
-            catch (Exception)
-            {
-                // Refused or found damaged, as it should be.
+                cost = await CostAsync();
             }
 
-            var allocated = GC.GetTotalAllocatedBytes() - before;
-            Assert.True(allocated < 8 * MostAllocatedPerRead, $"seed {seed}, from {name}: {allocated:N0} bytes allocated");
-            Assert.True(clock.Elapsed - start < TimeSpan.FromSeconds(20), $"seed {seed}, from {name}: {clock.Elapsed - start}");
+            shown += cost.Shown ? 1 : 0;
+            Assert.False(cost.IsTooMuch, $"seed {seed}, from {name}: {cost.Allocated:N0} bytes allocated in {cost.Took}");
+
+            async Task<Cost> CostAsync()
+            {
+                var (before, start, isShown) = (GC.GetTotalAllocatedBytes(), clock.Elapsed, false);
+                try
+                {
+                    isShown = await ReadAsync(bytes, diskFormat, seed);
+                }
+                catch (Exception e) when (e is not (RawViewException or StoreException))
+                {
+                    throw new InvalidOperationException($"seed {seed}, from {name}: {e}", e);
+                }
+                catch (Exception)
+                {
+                    // Refused or found damaged, as it should be.
+                }
+
+                return new Cost(isShown, GC.GetTotalAllocatedBytes() - before, clock.Elapsed - start);
+            }
         }
 
         TestContext.Current.TestOutputHelper!.WriteLine($"{seed - 1:N0} images, {shown:N0} of them shown, in {clock.Elapsed.TotalSeconds:N0} s");
@@ -95,6 +106,11 @@ public sealed class RawViewFuzzTests : IDisposable
 
         TestContext.Current.TestOutputHelper!.WriteLine($"{compared} images compared");
         Assert.True(compared > 20, $"only {compared} were compared");
+    }
+
+    private readonly record struct Cost(bool Shown, long Allocated, TimeSpan Took)
+    {
+        public bool IsTooMuch => Allocated >= 8 * MostAllocatedPerRead || Took >= TimeSpan.FromSeconds(20);
     }
 
     private static async Task<bool> ReadAsync(byte[] bytes, string diskFormat, int seed)

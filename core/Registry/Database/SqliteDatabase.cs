@@ -7,6 +7,10 @@ namespace GlanceGateway.Registry.Database;
 internal static class SqliteDatabase
 {
     private const int BusyMilliseconds = 10_000;
+
+    /// <summary>Filled only as far as the file is read. With SQLite's own 2 MiB, lists of a million images took up to twice the time.</summary>
+    private const int CacheKibibytes = 16 << 10;
+
     private const int SqliteReadOnly = 8;
     private const int SqliteCorrupt = 11;
     private const int SqliteFull = 13;
@@ -27,7 +31,7 @@ internal static class SqliteDatabase
         try
         {
             connection.Open();
-            connection.Execute($"PRAGMA busy_timeout = {BusyMilliseconds}");
+            connection.Execute($"PRAGMA busy_timeout = {BusyMilliseconds}; PRAGMA cache_size = -{CacheKibibytes}");
             return connection;
         }
         catch
