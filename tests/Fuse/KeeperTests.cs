@@ -249,6 +249,61 @@ public sealed class KeeperTests
     }
 
     [Fact]
+    public void An_answer_that_comes_too_late_is_not_taken_for_that_of_the_next_question()
+    {
+        string directory = Directory.CreateTempSubdirectory("fuse-keeper-").FullName;
+        try
+        {
+            string path = Path.Combine(directory, "s");
+            using Socket listener = KeeperSocket.Listen(path);
+            using KeeperLink link = KeeperLink.Connect(path);
+            using Socket keeper = listener.Accept();
+            link.Socket.ReceiveTimeout = 50;
+
+            Assert.Equal(Errno.ENOTCONN, Assert.Throws<FuseMountException>(() => Register(link)).Error);
+            _ = UnixMessages.Send(keeper, KeeperWriter.Answer((byte)KeeperOperation.Register, Errno.None).U32(1).ToMessage());
+
+            Assert.Equal(Errno.ENOTCONN, Assert.Throws<FuseMountException>(() => Register(link)).Error);
+
+            // Nor is the answer to something else, on a link that works.
+            using KeeperLink other = KeeperLink.Connect(path);
+            using Socket answering = listener.Accept();
+            _ = UnixMessages.Send(answering, KeeperWriter.Answer((byte)KeeperOperation.Unregister, Errno.None).U32(1).ToMessage());
+            Assert.Equal(Errno.ENOTCONN, Assert.Throws<FuseMountException>(() => Register(other)).Error);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+
+        static uint Register(KeeperLink link) => link.Ask(KeeperWriter.Question(KeeperOperation.Register).U64(7), null, out _).U32();
+    }
+
+    [Fact]
+    public void Descriptors_of_an_empty_packet_are_not_lost()
+    {
+        string directory = Directory.CreateTempSubdirectory("fuse-keeper-").FullName;
+        try
+        {
+            string path = Path.Combine(directory, "s");
+            using Socket listener = KeeperSocket.Listen(path);
+            using Socket sender = KeeperSocket.New();
+            sender.Connect(new UnixDomainSocketEndPoint(path));
+            using Socket receiver = listener.Accept();
+            using SafeFileHandle file = File.OpenHandle("/dev/null");
+
+            Assert.Equal(Errno.None, UnixMessages.Send(sender, [], file));
+
+            Assert.Equal(0, UnixMessages.Receive(receiver, new byte[16], out SafeFileHandle[] attached));
+            Assert.Single(attached).Dispose();
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
     public void What_the_asker_could_not_read_is_not_registered_for_him()
     {
         using KeeperHome home = new();

@@ -192,19 +192,25 @@ public sealed class Keeper : IDisposable
     }
 
     /// <summary>Makes a connection again the server that it was for an earlier keeper.</summary>
-    /// <exception cref="FuseMountException">The mount is not held, or has had another server since.</exception>
+    /// <exception cref="FuseMountException">The mount is not held, or has had another server since; EBUSY while the connection before this one has not ended.</exception>
     internal HeldMount Resume(KeeperConnection connection, string directory, uint generation)
     {
         string path = MountTable.Resolve(directory);
         lock (_table)
         {
             RequireAlive();
-            if (_held.FirstOrDefault(held => held.Mount.MountPoint == path && held.Generation == generation) is not { Server: null } found)
+            if (_held.FirstOrDefault(held => held.Mount.MountPoint == path && held.Generation == generation) is not { } found)
             {
                 throw new FuseMountException($"{path} is not held for this server.", Errno.ENOENT);
             }
 
             RequireOwner(found, connection);
+            if (found.Server is { } server)
+            {
+                // A server that gave a connection up comes again before that one's thread has noticed.
+                throw new FuseMountException($"{path} is served by the process {server.Peer.Process}.", Errno.EBUSY);
+            }
+
             found.Server = connection;
             return found;
         }

@@ -38,6 +38,9 @@ internal static class KeeperProtocol
 
     internal const int HeaderBytes = 8;
 
+    /// <summary>Where in a packet the operation stands.</summary>
+    internal const int OperationAt = 5;
+
     /// <summary>Largest question: a path and little more.</summary>
     internal const int QuestionBytes = 8 * 1024;
 

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 
@@ -232,15 +231,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
         lock (_lock)
         {
             _ended = true;
-            try
-            {
-                _link?.Socket.Shutdown(SocketShutdown.Both);
-            }
-            catch (SocketException)
-            {
-                // The keeper went first.
-            }
-
+            _link?.End();
             _link?.Dispose();
             _link = null;
         }
@@ -333,7 +324,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
         catch (FuseMountException e)
         {
             link?.Dispose();
-            if (e.Error == Errno.ENOTCONN)
+            if (e.Error is Errno.ENOTCONN or Errno.EBUSY)
             {
                 return true;
             }
