@@ -314,7 +314,9 @@ public sealed class KeeperTests
         using SafeFileHandle writable = new(Posix.OpenOrThrow(home.Backing, Posix.WriteOnly), ownsHandle: true);
         using SafeFileHandle directory = new(Posix.OpenOrThrow("/tmp"), ownsHandle: true);
         using SafeFileHandle good = File.OpenHandle(home.Backing);
+        using SafeFileHandle pseudo = File.OpenHandle("/proc/version");
 
+        Assert.Equal(Errno.EACCES, mount.Open(pseudo, 2, out _));
         Assert.Equal(Errno.EACCES, mount.Open(path, 2, out _));
         Assert.Equal(Errno.EACCES, mount.Open(writable, 2, out _));
         Assert.Equal(Errno.EINVAL, mount.Open(directory, 2, out _));
@@ -322,6 +324,22 @@ public sealed class KeeperTests
         Assert.Equal(1, Assert.Single(keeper.Mounts).Registrations);
         mount.Close(id);
         Assert.Equal(0, Assert.Single(keeper.Mounts).Registrations);
+    }
+
+    [Theory]
+    [InlineData("/proc/sys", "proc")]
+    [InlineData("/sys/kernel", "sysfs")]
+    public void Nothing_is_mounted_over_what_shows_the_state_of_the_system(string directory, string type)
+    {
+        using KeeperHome home = new();
+        using Keeper keeper = home.Keep();
+
+        FuseMountException refused = Assert.Throws<FuseMountException>(
+            () => KeptMount.Attach(home.Socket, directory, allowOther: false, TimeSpan.Zero, NullLogger.Instance));
+
+        Assert.Equal(Errno.EACCES, refused.Error);
+        Assert.Contains($"lies on {type};", refused.Message, StringComparison.Ordinal);
+        Assert.Empty(keeper.Mounts);
     }
 
     [Fact]

@@ -235,6 +235,11 @@ public sealed class Keeper : IDisposable
             return Errno.EINVAL;
         }
 
+        if (PseudoFilesystem.Probe((int)file.DangerousGetHandle(), out string? pseudo) != Errno.None || pseudo is not null)
+        {
+            return Errno.EACCES;
+        }
+
         DeviceBackingRegistrar registrar = new(held.Mount.Device);
         lock (_table)
         {

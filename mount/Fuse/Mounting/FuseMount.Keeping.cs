@@ -59,6 +59,14 @@ public sealed partial class FuseMount
                 throw new FuseMountException(error == Errno.None ? $"{path} is not a directory." : $"The mount point {path} cannot be used ({error}).", error == Errno.None ? Errno.ENOTDIR : error);
             }
 
+            error = PseudoFilesystem.Probe(descriptor, out string? pseudo);
+            if (error != Errno.None || pseudo is not null)
+            {
+                throw new FuseMountException(
+                    pseudo is null ? $"The mount point {path} cannot be used ({error})." : $"The mount point {path} lies on {pseudo}; choose a directory of a filesystem that holds files.",
+                    pseudo is null ? error : Errno.EACCES);
+            }
+
             if (user != 0 && owner != user)
             {
                 throw new FuseMountException($"The mount point {path} must belong to the user with the id {user}, for whom it is mounted; it belongs to {owner}.", Errno.EACCES);
