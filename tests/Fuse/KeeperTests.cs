@@ -389,6 +389,37 @@ public sealed class KeeperTests
         manager.Await("FDSTOREREMOVE=1");
     }
 
+    [Theory]
+    [InlineData(null, false, false)]
+    [InlineData("0", false, false)]
+    [InlineData("128", false, true)]
+    [InlineData(null, true, true)]
+    public void A_service_manager_stores_when_it_says_so_or_somebody_does(string? size, bool trusted, bool stores)
+    {
+        Dictionary<string, string> environment = new(StringComparer.Ordinal) { ["NOTIFY_SOCKET"] = "/nowhere/notify" };
+        if (size is not null)
+        {
+            environment["FDSTORE"] = size;
+        }
+
+        Assert.Equal(stores, DescriptorStore.FromEnvironment(environment.GetValueOrDefault, trusted)?.Stores);
+    }
+
+    [Fact]
+    public void A_mount_that_could_not_be_stored_is_unmounted_at_the_end_of_its_keeper()
+    {
+        using KeeperHome home = new();
+        Dictionary<string, string> environment = new(StringComparer.Ordinal) { ["NOTIFY_SOCKET"] = home.InRoot("nobody"), ["FDSTORE"] = "128" };
+        KeeperHome.Child keeper = home.Start([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket], environment);
+        keeper.Says("keeping 0");
+        home.Serve().Says("serving 1 ").Kill();
+        Client.Eventually(() => KeptMount.List(home.Socket) is [] or [{ Process: 0 }], "the keeper notices");
+
+        Assert.Equal(0, keeper.Stop());
+
+        Assert.Null(MountTable.Find(home.Mount));
+    }
+
     private static void RequireResend()
     {
         Version version = Environment.OSVersion.Version;

@@ -42,7 +42,7 @@ public sealed class Keeper : IDisposable
         _logger = logger;
         foreach (IGrouping<string, SafeFileHandle> stored in options.Store?.Take() ?? Enumerable.Empty<SafeFileHandle>().ToLookup(static _ => ""))
         {
-            if (HeldMount.Restore(stored.Key, stored, logger) is { } held)
+            if (HeldMount.Restore(stored.Key, stored, options.Store!.Stores, logger) is { } held)
             {
                 held.UnservedSince = Stopwatch.GetTimestamp();
                 _held.Add(held);
@@ -72,8 +72,6 @@ public sealed class Keeper : IDisposable
     }
 
     internal ILogger Logger => _logger;
-
-    internal bool HasStore => _options.Store is not null;
 
     /// <summary>Takes up what the descriptor store holds and listens.</summary>
     /// <exception cref="IOException">It cannot listen there; the message says why.</exception>
@@ -119,7 +117,7 @@ public sealed class Keeper : IDisposable
         List<HeldMount> unserved;
         lock (_table)
         {
-            unserved = [.. _held.Where(static held => held.Server is null)];
+            unserved = [.. _held.Where(static held => held.Server is null && !held.IsStored)];
         }
 
         foreach (KeeperConnection connection in connections)
@@ -127,12 +125,10 @@ public sealed class Keeper : IDisposable
             connection.Close();
         }
 
-        if (_options.Store is null)
+        foreach (HeldMount held in unserved)
         {
-            foreach (HeldMount held in unserved)
-            {
-                _ = held.Mount.Unmount();
-            }
+            _ = held.Mount.Unmount();
+            _options.Store?.Remove(held.Name);
         }
 
         lock (_table)

@@ -20,7 +20,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
     private readonly string _socket;
     private readonly ILogger _logger;
     private readonly bool _canBeTakenOver;
-    private readonly bool _isStored;
+    private volatile bool _isStored;
     private readonly int? _mountId;
     private KeeperLink? _link;
     private bool _ended;
@@ -306,7 +306,11 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
         try
         {
             link = KeeperLink.Connect(_socket);
-            _ = link.Ask(KeeperWriter.Question(KeeperOperation.Attach).U8(KeeperProtocol.Resume).U32(Generation).Text(MountPoint), null, out _);
+            KeeperReader answer = link.Ask(KeeperWriter.Question(KeeperOperation.Attach).U8(KeeperProtocol.Resume).U32(Generation).Text(MountPoint), null, out _);
+            _ = answer.Text();
+            _ = answer.U32();
+            // The next keeper may have been started otherwise.
+            _isStored = (answer.U8() & KeeperProtocol.Stored) != 0;
             lock (_lock)
             {
                 if (_ended)
