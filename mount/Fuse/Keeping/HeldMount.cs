@@ -32,7 +32,7 @@ internal sealed class HeldMount : IDisposable
     internal FuseMount Mount { get; }
 
     /// <summary>Whether it outlives the keeper, in the descriptor store.</summary>
-    internal bool IsStored { get; private init; }
+    internal bool IsStored { get; private set; }
 
     /// <summary>For whom it was mounted.</summary>
     internal uint User { get; }
@@ -61,9 +61,9 @@ internal sealed class HeldMount : IDisposable
             throw new FuseMountException($"No memory for the record of a mount ({Libc.LastError}).", Libc.LastError);
         }
 
-        SafeFileHandle file = new(record, ownsHandle: true);
-        HeldMount held = new(name, mount, user, file) { IsStored = store?.Put(name, mount.Device, file) ?? false };
+        HeldMount held = new(name, mount, user, new SafeFileHandle(record, ownsHandle: true));
         held.Write();
+        held.IsStored = store?.Put(name, mount.Device, held._record) ?? false;
         return held;
     }
 
