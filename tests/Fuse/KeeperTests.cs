@@ -133,6 +133,33 @@ public sealed class KeeperTests
         Assert.Equal(home.Content, Client.Run(() => File.ReadAllBytes(home.At(KeeperChild.Copied))));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_abort_ends_the_connection_whatever_is_open(bool detached)
+    {
+        using KeeperHome home = new();
+        // No right to write into fusectl, as in the unit: the keeper forces the unmount, the server does the rest.
+        KeeperHome.Child keeper = home.Start(
+            ["setpriv", "--bounding-set", "-all,+sys_admin,+dac_read_search", Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]);
+        keeper.Says("keeping 0");
+        using KeptMount mount = KeptMount.Attach(home.Socket, home.Mount, allowOther: true, TimeSpan.Zero, NullLogger.Instance);
+        using KeptServer server = new(mount, new SampleFileSystem(), new FuseSessionOptions(), NullLogger.Instance);
+        server.Start();
+        int open = Client.Run(() => Posix.OpenOrThrow(home.Mount, Posix.OpenDirectoryFlag));
+        if (detached)
+        {
+            Assert.Equal(UnmountOutcome.Detached, mount.Unmount(abort: false));
+            Assert.False(server.Session.Completion.IsCompleted);
+        }
+
+        UnmountOutcome outcome = mount.Unmount(abort: true);
+
+        Assert.Equal(detached ? UnmountOutcome.AlreadyGone : UnmountOutcome.Unmounted, outcome);
+        Client.Eventually(() => server.Session.Completion.IsCompleted, "the connection ends");
+        Client.Run(() => Posix.Close(open));
+    }
+
     [Fact]
     public void Readers_wait_no_longer_than_the_grace_time_and_get_an_error()
     {

@@ -291,10 +291,11 @@ public sealed class Keeper : IDisposable
             RequireOwner(held, connection);
         }
 
-        UnmountOutcome outcome = held.Mount.Unmount();
-        if (abort)
+        UnmountOutcome outcome = held.Mount.Unmount(force: abort);
+        // What is out of the tree of names already ends only through fusectl, where the user it was mounted for may do more than a confined keeper.
+        if (abort && outcome == UnmountOutcome.AlreadyGone && !held.Mount.IsDead && !held.Mount.Abort())
         {
-            _ = held.Mount.Abort();
+            outcome = UnmountOutcome.Failed;
         }
 
         Watch();

@@ -21,7 +21,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
     private readonly ILogger _logger;
     private readonly bool _canBeTakenOver;
     private volatile bool _isStored;
-    private readonly int? _mountId;
+    private readonly MountLine? _line;
     private KeeperLink? _link;
     private bool _ended;
     private volatile bool _forgotten;
@@ -38,7 +38,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
         IsTakenOver = (flags & KeeperProtocol.TakenOver) != 0;
         _canBeTakenOver = (flags & KeeperProtocol.Kept) != 0;
         _isStored = (flags & KeeperProtocol.Stored) != 0;
-        _mountId = MountTable.Find(MountPoint)?.Id;
+        _line = MountTable.Find(MountPoint);
         (FuseNegotiation negotiation, List<KeptRegistration> registrations) = HeldMount.ReadState(ref answer);
         Negotiation = negotiation;
         Registrations = registrations;
@@ -133,7 +133,15 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
 
     /// <summary>Unmounts through the keeper, or without it if this process may.</summary>
     /// <param name="abort">Whether clients are cut off as well.</param>
+    /// <returns><see cref="UnmountOutcome.Failed"/> also when clients were to be cut off and could not be.</returns>
     public UnmountOutcome Unmount(bool abort)
+    {
+        UnmountOutcome outcome = Ask(abort);
+        // As the user it is mounted for, this process may do that itself.
+        return outcome == UnmountOutcome.Failed && abort && _line is { } line && FuseMount.Abort(line.Minor, FuseMount.MayMountDirectly) ? UnmountOutcome.Detached : outcome;
+    }
+
+    private UnmountOutcome Ask(bool abort)
     {
         try
         {
@@ -146,7 +154,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
         catch (FuseMountException e)
         {
             return e.Error == Errno.ENOENT ? UnmountOutcome.AlreadyGone
-                : FuseMount.MayMountDirectly && _mountId is { } id ? FuseMount.Unmount(MountPoint, id)
+                : FuseMount.MayMountDirectly && _line is { } line ? FuseMount.Unmount(MountPoint, line.Id, abort)
                 : UnmountOutcome.Failed;
         }
     }

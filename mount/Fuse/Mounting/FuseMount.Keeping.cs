@@ -86,7 +86,7 @@ public sealed partial class FuseMount
         new(mountPoint, device, negotiation, throughFusermount: false, watcher: null, number is { } known ? MountTable.Find(known.Major, known.Minor) : null, logger);
 
     /// <summary>Unmounts the mount of a number and no other; a busy one is detached lazily.</summary>
-    internal static UnmountOutcome Unmount(string path, int id) => DetachExactly(path, id);
+    internal static UnmountOutcome Unmount(string path, int id, bool force) => DetachExactly(path, id, force);
 
     private static unsafe string PathOf(SafeFileHandle place)
     {

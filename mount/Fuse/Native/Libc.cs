@@ -19,6 +19,7 @@ internal static unsafe partial class Libc
     internal const ulong MountNoSuid = 2;
     internal const ulong MountNoDev = 4;
 
+    internal const int UnmountForce = 1;
     internal const int UnmountDetach = 2;
     internal const int UnmountNoFollow = 8;
 
