@@ -26,7 +26,7 @@ public sealed class Keeper : IDisposable
     private static readonly TimeSpan s_watchPeriod = TimeSpan.FromSeconds(1);
 
     private readonly Lock _table = new();
-    private readonly HashSet<string> _mounting = [];
+    private readonly Dictionary<string, uint> _mounting = new(StringComparer.Ordinal);
     private readonly List<HeldMount> _held = [];
     private readonly List<KeeperConnection> _connections = [];
     private readonly KeeperOptions _options;
@@ -168,7 +168,13 @@ public sealed class Keeper : IDisposable
                 throw new FuseMountException($"The keeper holds {KeeperProtocol.MostMounts} mounts, which is the most.", Errno.ENFILE);
             }
 
-            if (!_mounting.Add(path))
+            uint user = connection.Peer.User;
+            if (user != 0 && _held.Count(mount => mount.User == user) + _mounting.Values.Count(other => other == user) >= KeeperProtocol.MostMountsOfUser)
+            {
+                throw new FuseMountException($"The keeper holds {KeeperProtocol.MostMountsOfUser} mounts for the user with the id {user}, which is the most.", Errno.ENFILE);
+            }
+
+            if (!_mounting.TryAdd(path, user))
             {
                 throw new FuseMountException($"{path} is being mounted for somebody else.", Errno.EBUSY);
             }

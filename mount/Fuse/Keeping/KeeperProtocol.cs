@@ -54,6 +54,9 @@ internal static class KeeperProtocol
 
     internal const int MostMounts = 64;
 
+    /// <summary>Of one user other than root.</summary>
+    internal const int MostMountsOfUser = 32;
+
     internal const int MostRegistrations = 4096;
 
     internal const byte AllowOther = 1;
