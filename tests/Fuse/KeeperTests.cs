@@ -114,6 +114,15 @@ public sealed class KeeperTests
             first.Kill();
             Assert.StartsWith("EACCES", home.Serve(user: KeeperHome.Nobody).Line(), StringComparison.Ordinal);
         }
+
+        // Nor is a dead mount of root's another's to remove.
+        FuseMount left = FuseMount.Create(home.Mount, new FuseMountOptions { FsName = "sample", Subtype = "sample", AllowOther = true }, NullLogger.Instance);
+        left.Dispose();
+        using (home.Keep(grace: null, KeeperHome.Nobody))
+        {
+            Assert.StartsWith($"EACCES: {home.Mount} holds a fuse.sample mount of somebody else", home.Serve(user: KeeperHome.Nobody).Line(), StringComparison.Ordinal);
+            Assert.NotNull(MountTable.Find(home.Mount));
+        }
     }
 
     [Fact]

@@ -43,6 +43,11 @@ public sealed partial class FuseMount
             int descriptor = (int)place.DangerousGetHandle();
             if (MountTable.IdOf(descriptor) is { } id && MountTable.Find(id) is { IsFuse: true } mount && mount.MountPoint == path)
             {
+                if (user != 0 && mount.User != user)
+                {
+                    throw new FuseMountException($"{path} holds a {mount.Type} mount of somebody else, not of the user with the id {user}.", Errno.EACCES);
+                }
+
                 RequireDead(path, NameOf(place), mount);
                 if (Libc.Unmount(NameOf(place), Libc.UnmountDetach) != 0)
                 {
