@@ -425,6 +425,31 @@ public sealed class KeeperTests
         manager.Await("FDSTOREREMOVE=1");
     }
 
+    [Fact]
+    public void What_is_given_back_while_there_is_no_keeper_the_next_one_learns()
+    {
+        using KeeperHome home = new();
+        using FakeServiceManager manager = new(home.InRoot("notify"));
+        KeeperHome.Child keeper = home.Start([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket], manager.Environment);
+        keeper.Says("keeping 0");
+        using KeptMount mount = KeptMount.Attach(home.Socket, home.Mount, allowOther: false, TimeSpan.Zero, NullLogger.Instance);
+        Assert.SkipUnless(mount.Negotiation.Passthrough, "this kernel has no FUSE passthrough (Linux 6.9)");
+        manager.Await("FDSTORE=1");
+        using SafeFileHandle file = File.OpenHandle(home.Backing);
+        Assert.Equal(Errno.None, mount.Open(file, 2, out int first));
+        Assert.Equal(Errno.None, mount.Open(file, 3, out int second));
+        Assert.Equal(2u, (uint)Assert.Single(KeptMount.List(home.Socket)).Registrations);
+
+        keeper.Kill();
+        mount.Close(first);
+        KeeperHome.Child next = home.Start(manager.Command([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]), manager.Environment);
+        next.Says("keeping 1");
+
+        Client.Eventually(() => KeptMount.List(home.Socket)[0].Registrations == 1, "the next keeper learns of it");
+        mount.Close(second);
+        Assert.Equal(0, Assert.Single(KeptMount.List(home.Socket)).Registrations);
+    }
+
     [Theory]
     [InlineData(null, false, false)]
     [InlineData("0", false, false)]

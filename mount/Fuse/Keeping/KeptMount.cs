@@ -22,6 +22,9 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
     private readonly bool _canBeTakenOver;
     private volatile bool _isStored;
     private readonly MountLine? _line;
+    // What was given back while there was no keeper, or its answer did not come. Sent before anything is registered again, so no number can be in use anew.
+    private readonly List<int> _givenBack = [];
+
     private KeeperLink? _link;
     private bool _ended;
     private volatile bool _forgotten;
@@ -202,16 +205,36 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
     /// <inheritdoc/>
     public void Close(int backingId)
     {
-        try
+        lock (_lock)
         {
-            lock (_lock)
+            if (!_ended && !_forgotten)
             {
-                _ = Link.Ask(KeeperWriter.Question(KeeperOperation.Unregister).U32((uint)backingId), null, out _);
+                _givenBack.Add(backingId);
+                GiveBack();
             }
         }
-        catch (FuseMountException)
+    }
+
+    /// <summary>Tells the keeper as much as it takes; the lock is held.</summary>
+    private void GiveBack()
+    {
+        while (_givenBack.Count > 0 && _link is { } link)
         {
-            // Left to the successor, or ended with the mount.
+            try
+            {
+                _ = link.Ask(KeeperWriter.Question(KeeperOperation.Unregister).U32((uint)_givenBack[^1]), null, out _);
+            }
+            catch (FuseMountException e) when (e.Error == Errno.ENOTCONN)
+            {
+                // Until there is a keeper again; what the process leaves behind goes to its successor.
+                return;
+            }
+            catch (FuseMountException)
+            {
+                // It has no such registration, or not any more.
+            }
+
+            _givenBack.RemoveAt(_givenBack.Count - 1);
         }
     }
 
@@ -328,6 +351,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
                 }
 
                 _link = link;
+                GiveBack();
             }
 
             FuseLog.KeeperFound(_logger, MountPoint);
