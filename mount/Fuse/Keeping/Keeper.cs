@@ -346,7 +346,12 @@ public sealed class Keeper : IDisposable
         catch
         {
             _ = mount.Unmount();
-            made?.Dispose();
+            if (made is not null)
+            {
+                _options.Store?.Remove(made.Name);
+                made.Dispose();
+            }
+
             mount.Dispose();
             throw;
         }
