@@ -38,7 +38,6 @@ internal sealed class CachedFile(CachedObject cached, SharedSource source, SafeF
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
         handle.Dispose();
-        cached.CloseFile();
         cached.Leave();
         await source.ReleaseAsync();
     }

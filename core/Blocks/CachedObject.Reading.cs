@@ -403,7 +403,7 @@ internal sealed partial class CachedObject
             catch (IOException fault)
             {
                 _cache.EnterTrouble(fault.Message);
-                _files!.Forget(block);
+                _files!.Forget(block, giveRoomBack: !_record.HandedOut);
                 return false;
             }
             finally

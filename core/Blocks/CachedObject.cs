@@ -32,7 +32,6 @@ internal sealed partial class CachedObject
     private long _allocated;
     private int _users;
     private int _readers;
-    private int _handles;
     private bool _gone;
     private bool _changed;
 
@@ -194,7 +193,19 @@ internal sealed partial class CachedObject
             try
             {
                 var handle = File.OpenHandle(_files.DataPath, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-                _handles++;
+                if (!_record.HandedOut)
+                {
+                    // On the disk before anybody reads: a mount outlives the process where a keeper holds it.
+                    _record = _record with { HandedOut = true };
+                    _changed = true;
+                    Save(durable: true);
+                    if (_changed)
+                    {
+                        handle.Dispose();
+                        return null;
+                    }
+                }
+
                 return handle;
             }
             catch (IOException)
@@ -202,13 +213,6 @@ internal sealed partial class CachedObject
                 return null;
             }
         }
-    }
-
-    /// <summary>A handle of <see cref="TryOpenFile"/> was closed.</summary>
-    public void CloseFile()
-    {
-        lock (_gate)
-            _handles--;
     }
 
     public CachedObjectStatus Describe()
@@ -268,7 +272,7 @@ internal sealed partial class CachedObject
     {
         lock (_gate)
         {
-            if (_gone || _files is not { } files || _record.Pinned || _handles > 0 || _presentCount == 0)
+            if (_gone || _files is not { } files || _record.Pinned || _record.HandedOut || _presentCount == 0)
                 return 0;
             var before = _allocated;
             // Twice around: the first round takes the marks off, the second finds what nobody marked again.
@@ -312,7 +316,7 @@ internal sealed partial class CachedObject
         Interlocked.Decrement(ref _presentCount);
         Interlocked.Increment(ref _drops);
         _sealedAt = null;
-        files.Forget(block);
+        files.Forget(block, giveRoomBack: !_record.HandedOut);
     }
 
     /// <summary>Tells the cache what the object occupies now. Under the gate.</summary>

@@ -220,8 +220,10 @@ internal sealed class ObjectFiles : IDisposable
         RandomAccess.Write(_map, MemoryMarshal.AsBytes(entries), first * EntryBytes);
     }
 
-    /// <summary>Forgets a block and gives its room back, as far as the disk lets it.</summary>
-    public void Forget(long block)
+    /// <summary>Forgets a block.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="giveRoomBack">Whether a hole is made where it was, as far as the disk lets it.</param>
+    public void Forget(long block, bool giveRoomBack)
     {
         var length = LengthOf(block);
         Span<ulong> entries = stackalloc ulong[(length + ChunkBytes - 1) / ChunkBytes];
@@ -235,7 +237,8 @@ internal sealed class ObjectFiles : IDisposable
             // The entry stays and will not match the hole; or, if that fails too, everything is as it was, and checked at every read.
         }
 
-        _ = NativeFile.TryPunch(_data, block * BlockBytes, length);
+        if (giveRoomBack)
+            _ = NativeFile.TryPunch(_data, block * BlockBytes, length);
     }
 
     /// <summary>Makes data and map durable.</summary>

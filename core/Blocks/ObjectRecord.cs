@@ -20,6 +20,9 @@ internal sealed record ObjectRecord
     /// <summary>Whether all of it was there once and had the right hash, or, where nobody knows one, was equal to its source.</summary>
     public bool HashProven { get; init; }
 
+    /// <summary>Whether its plain file was ever given out: a kernel may read on from it for a process that is no more, so no hole is made in it.</summary>
+    public bool HandedOut { get; init; }
+
     public bool Pinned { get; init; }
 
     public long Hits { get; init; }

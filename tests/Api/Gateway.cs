@@ -72,6 +72,9 @@ public sealed class Gateway : IAsyncLifetime
 
     internal ImageRegistry Registry { get; private set; } = null!;
 
+    /// <summary>Who may see and change which custom properties; nothing is protected until a test says so.</summary>
+    internal PropertyProtections Protections => images!.Protections;
+
     public Uri Url { get; private set; } = null!;
 
     public HttpClient Client { get; private set; } = null!;

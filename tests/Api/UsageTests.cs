@@ -22,4 +22,23 @@ public sealed class UsageTests
             """{"usage":{"image_size_total":{"usage":1,"limit":3},"image_stage_total":{"usage":0,"limit":-1},"image_count_total":{"usage":2,"limit":2},"image_count_uploading":{"usage":0,"limit":-1}}}""",
             await usage.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
     }
+
+    [Fact]
+    public async Task A_stage_of_unknown_length_that_does_not_fit_is_413_and_leaves_nothing()
+    {
+        await using var gateway = new Gateway { Limits = new ConfiguredLimits(new() { StagedBytes = 1L << 18 }, new Dictionary<string, ProjectLimits>()) };
+        await gateway.InitializeAsync();
+        var id = await gateway.ImageAsync("queued");
+        using (var refused = await gateway.SendAsync(
+            [.. Gateway.HeadersOf(Persona.Owner), ("Transfer-Encoding", "chunked")], "PUT", $"/v2/images/{id}/stage", Gateway.Octets(new byte[1 << 19])))
+        {
+            Assert.Equal(HttpStatusCode.RequestEntityTooLarge, refused.StatusCode);
+            Assert.Contains("image_stage_total", await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(0, await gateway.Registry.SumUsageAsync(Gateway.OwnerProject, Registry.UsageKind.StagedBytes, TestContext.Current.CancellationToken));
+        await gateway.GetJsonAsync(Gateway.HeadersOf(Persona.Owner), "PUT", $"/v2/images/{id}/stage", Gateway.Octets(new byte[1 << 18]));
+        using var usage = await gateway.SendAsync(Persona.Reader, "GET", "/v2/info/usage");
+        Assert.Contains("\"image_stage_total\":{\"usage\":0,\"limit\":0}", await usage.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+    }
 }

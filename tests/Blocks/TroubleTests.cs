@@ -1,5 +1,6 @@
 using GlanceGateway.Abstractions;
 using GlanceGateway.Testing;
+using Microsoft.Win32.SafeHandles;
 
 namespace GlanceGateway.Blocks.Tests;
 
@@ -170,6 +171,33 @@ public sealed class TroubleTests
         Assert.True(home.Cache.Status.StoredBytes <= 2 << 20);
         Assert.True(home.Cache.Status.EvictedBytes > Length);
         Assert.Equal(0, home.Cache.Status.CorruptBlocks);
+    }
+
+    /// <summary>A keeper holds mounts over restarts: what a kernel got from the process before must not lose a byte to the process after it.</summary>
+    [Fact]
+    public async Task A_file_that_was_given_out_stays_whole_after_a_restart_whatever_room_is_needed()
+    {
+        await using var home = new CacheHome(o => o with { MaxBytes = 7 << 20, BlockBytes = 64 << 10 });
+        var key = Content.Key("running", s_bytes);
+        Assert.True(await home.Cache.WarmAsync(key, new TestSource(s_bytes).Open(), Length, Token));
+        SafeFileHandle given;
+        Assert.True(home.Cache.TryOpen(key, Length, _ => throw new InvalidOperationException("asked for nothing"), out var opened));
+        await using (opened)
+            given = File.OpenHandle($"/proc/self/fd/{Assert.IsType<ILocalFile>(opened, exactMatch: false).Handle.DangerousGetHandle()}");
+        using (given)
+        {
+            await home.ReopenAsync();
+            // In use, so it is not evicted as a whole, and not proven again yet.
+            await using var again = home.Cache.Wrap(key, new TestSource(s_bytes).Open(), Length);
+            Assert.Equal(1, await again.ReadAsync(0, new byte[1], Token));
+            await using var other = home.Cache.Wrap(Content.Key("other", s_bytes), new TestSource(s_bytes).Open(), Length);
+            Assert.Equal(s_bytes, await CacheHome.StreamAllAsync(other, Token));
+            Assert.Equal(s_bytes, await CacheHome.StreamAllAsync(other, Token));
+
+            var read = new byte[Length];
+            Assert.Equal(Length, RandomAccess.Read(given, read, 0));
+            Assert.Equal(s_bytes, read);
+        }
     }
 
     [Fact]

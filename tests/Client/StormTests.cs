@@ -26,6 +26,8 @@ public sealed class StormTests(Service service) : IClassFixture<Service>, IDispo
 
     private static TimeSpan Length => Requires.FullCounts ? TimeSpan.FromMinutes(5) : TimeSpan.FromSeconds(10);
 
+    private static int Kills => Requires.FullCounts ? 30 : 2;
+
     private string Images => _home["images"];
 
     public void Dispose()
@@ -50,14 +52,15 @@ public sealed class StormTests(Service service) : IClassFixture<Service>, IDispo
             await PrepareAsync(half.Id, warm.Id, written.Id);
             storm.Read("copied", mount.FileOf(cold.Id), cold.Content);
             storm.Read("half in the cache", mount.FileOf(half.Id), half.Content, half.Content.Length / 2);
-            storm.Read("by the kernel", mount.FileOf(warm.Id), warm.Content);
+            storm.Read("by the kernel", mount.FileOf(warm.Id), warm.Content, awaits: _ => true);
             storm.Read("raw view", RawOf(viewed.Id), viewedDisk);
-            storm.Read("written out", RawOf(written.Id), writtenDisk);
+            storm.Read("written out", RawOf(written.Id), writtenDisk, awaits: kills => kills % 2 == 0);
             storm.ReadPassing(Images);
             storm.Pass(_http, () => service.Gateway.Address);
 
             await storm.RageAsync(
                 Length,
+                Kills,
                 async unmounts =>
                 {
                     await _opens.CountAsync(Images);
@@ -76,7 +79,7 @@ public sealed class StormTests(Service service) : IClassFixture<Service>, IDispo
             await mount.DisposeAsync();
         }
 
-        Judge(storm, mount.Said.GetProperty("passthrough").GetBoolean());
+        Judge(storm, proxy, mount.Said.GetProperty("passthrough").GetBoolean());
     }
 
     [Fact]
@@ -110,15 +113,16 @@ public sealed class StormTests(Service service) : IClassFixture<Service>, IDispo
             await PrepareAsync(half.Id, warm.Id, written.Id);
             storm.Read("copied", FileOf(cold.Id), cold.Content);
             storm.Read("half in the cache", FileOf(half.Id), half.Content, half.Content.Length / 2);
-            storm.Read("by the kernel", FileOf(warm.Id), warm.Content, readers: 1);
+            storm.Read("by the kernel", FileOf(warm.Id), warm.Content, readers: 1, awaits: _ => true);
             storm.Read("by the kernel from the store", FileOf(local.Id), local.Content, readers: 1);
             storm.Read("raw view", RawOf(viewed.Id), viewedDisk);
-            storm.Read("written out", RawOf(written.Id), writtenDisk);
+            storm.Read("written out", RawOf(written.Id), writtenDisk, awaits: kills => kills % 2 == 0);
             storm.ReadPassing(Images);
             storm.Pass(_http, () => gateway.Address);
 
             await storm.RageAsync(
                 Length,
+                Kills,
                 async unmounts =>
                 {
                     await _opens.CountAsync(Images);
@@ -139,13 +143,13 @@ public sealed class StormTests(Service service) : IClassFixture<Service>, IDispo
             await gateway.DisposeAsync();
         }
 
-        Judge(storm, isPassthrough: true);
+        Judge(storm, proxy, isPassthrough: true);
     }
 
-    private void Judge(Storm storm, bool isPassthrough)
+    private void Judge(Storm storm, FaultyProxy proxy, bool isPassthrough)
     {
-        TestContext.Current.TestOutputHelper?.WriteLine($"{storm.Report}; {_opens}");
-        Assert.True(storm.Kills >= (Requires.FullCounts ? 30 : 2), storm.Report);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{storm.Report}; {_opens}; {proxy.Requests.Count} requests, {proxy.Faults:P0} of them damaged");
+        Assert.True(storm.Kills >= Kills, storm.Report);
         Assert.All(storm.Reads, way => Assert.True(way.Value > 0, way.Key));
         Assert.True(storm.Reads.Count >= 6, storm.Report);
         Assert.True(_opens.Copied > 0);

@@ -100,27 +100,24 @@ public sealed class KeptMountTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task A_machine_boots_on_though_its_server_is_killed_in_the_middle(bool remote)
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public async Task A_machine_boots_on_though_its_server_is_killed_in_the_middle(bool remote, bool inQcow2)
     {
         Requires.FileOf("grub-rescue-pc", Iso);
         Requires.Programs("qemu-img", "qemu-system-x86_64");
         await using var site = await KeptSite.StartedAsync();
         var server = await site.ServeAsync(mounted: !remote);
-        // Locally as the disk inside a qcow2 file, whose every byte comes from the server.
-        string id;
+        // Locally only as the disk inside a qcow2 file, whose every byte comes from the server.
+        var disk = await File.ReadAllBytesAsync(Iso, s_token);
+        var id = inQcow2 ? await UploadQcow2Async(site, disk) : await site.Images.CreateAsync("boot", new ByteArrayContent(disk));
         if (remote)
         {
-            id = await site.Images.CreateAsync("boot", new ByteArrayContent(await File.ReadAllBytesAsync(Iso, s_token)));
             server = await site.MountAsync();
         }
-        else
-        {
-            id = await UploadQcow2Async(site, await File.ReadAllBytesAsync(Iso, s_token));
-        }
 
-        var file = remote ? site.FileOf(id) : site.RawOf(id);
+        var file = inQcow2 ? site.RawOf(id) : site.FileOf(id);
         await Eventually.TrueAsync("the file appears", s_patience, () => File.Exists(file));
         for (var attempt = 1; ; attempt++)
         {

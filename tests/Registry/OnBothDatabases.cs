@@ -50,3 +50,7 @@ public sealed class UsageOnPostgres() : UsageTests(new PostgresHome());
 public sealed class PlacesOnSqlite() : PlaceTests(new SqliteHome());
 
 public sealed class PlacesOnPostgres() : PlaceTests(new PostgresHome());
+
+public sealed class MetadefsOnSqlite() : MetadefTests(new SqliteHome());
+
+public sealed class MetadefsOnPostgres() : MetadefTests(new PostgresHome());

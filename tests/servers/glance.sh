@@ -3,10 +3,11 @@
 #   glance.sh start DIR    prints its settings as KEY=VALUE; a second start after a stop serves the same images
 #   glance.sh stop DIR
 # Settings: GLANCE_PORT, GLANCE_WORKERS (1), GLANCE_FLAVOR: empty (no authentication, everyone is administrator), headers (identity from X-* headers)
-# or keystone (tokens of GLANCE_AUTH_URL, a Keystone as keystone.sh makes it).
+# or keystone (tokens of GLANCE_AUTH_URL, a Keystone as keystone.sh makes it). GLANCE_STORE: file, or rbd on the Ceph of ceph.sh, whose settings
+# CEPH_CONF, CEPH_POOL, CEPH_USER and CEPH_USER_KEYRING it then takes.
 . "$(dirname "$(realpath "$0")")/common.sh"
 parse "$@"
-PORT=${GLANCE_PORT:?} WORKERS=${GLANCE_WORKERS:-1} FLAVOR=${GLANCE_FLAVOR:-}
+PORT=${GLANCE_PORT:?} WORKERS=${GLANCE_WORKERS:-1} FLAVOR=${GLANCE_FLAVOR:-} STORE=${GLANCE_STORE:-file}
 CONF=$D/etc/glance-api.conf PIDFILE=$D/run/glance.pid
 if [ "$ACTION" = stop ]; then
   stop_pid "$PIDFILE" 15
@@ -20,19 +21,24 @@ mkdir -p "$D"/{etc,log,run,store,staging,tasks,lock}
 pipeline="cors healthcheck http_proxy_to_wsgi versionnegotiation unauthenticated-context rootapp"
 [ "$FLAVOR" = headers ] && pipeline="cors healthcheck http_proxy_to_wsgi versionnegotiation context rootapp"
 [ "$FLAVOR" = keystone ] && pipeline="cors healthcheck http_proxy_to_wsgi versionnegotiation authtoken context rootapp"
+main="filesystem_store_datadir = $D/store"
+if [ "$STORE" = rbd ]; then
+  { cat "${CEPH_CONF:?}"; printf '\n[client.%s]\nkeyring = %s\n' "${CEPH_USER:?}" "${CEPH_USER_KEYRING:?}"; } >"$D/etc/ceph.conf"
+  printf -v main '%s\n' "rbd_store_ceph_conf = $D/etc/ceph.conf" "rbd_store_pool = ${CEPH_POOL:?}" "rbd_store_user = $CEPH_USER"
+fi
 cat >"$CONF" <<R
 [DEFAULT]
 bind_host = 127.0.0.1
 bind_port = $PORT
 workers = $WORKERS
 log_file = $D/log/api.log
-enabled_backends = main:file
+enabled_backends = main:$STORE
 [database]
 connection = sqlite:///$D/glance.sqlite
 [glance_store]
 default_backend = main
 [main]
-filesystem_store_datadir = $D/store
+$main
 [os_glance_staging_store]
 filesystem_store_datadir = $D/staging
 [os_glance_tasks_store]

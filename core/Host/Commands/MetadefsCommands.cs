@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using GlanceGateway.Host.Configuration;
 using GlanceGateway.Host.Logging;
@@ -139,9 +141,17 @@ internal sealed class MetadefsCommands(CommandTerminal terminal, TimeProvider ti
 
     private static Argument<string> Directory() => new("directory") { HelpName = "DIR", Description = "Where the files go; made when missing" };
 
-    /// <summary>A name can hold what a file name cannot, and two names must not share a file: whatever is no plain character is written as its number.</summary>
-    private static string FileName(string name) =>
-        string.Concat(name.Replace("::", "-", StringComparison.Ordinal).Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' ? c.ToString() : $"%{(int)c:x4}")) + ".json";
+    /// <summary>
+    /// A name can hold what a file name cannot, and two names must not share a file: '::' becomes '-', whatever else is no plain character is
+    /// written as its number, and what gets too long by that is cut and told apart by a hash.
+    /// </summary>
+    private static string FileName(string name)
+    {
+        // Linux takes 255 bytes; 80 characters written as numbers can be 800.
+        const int Longest = 200;
+        var plain = string.Concat(name.Replace("::", "\0", StringComparison.Ordinal).Select(c => c == '\0' ? "-" : char.IsAsciiLetterOrDigit(c) || c == '_' ? c.ToString() : $"%{(int)c:x4}"));
+        return (plain.Length <= Longest ? plain : $"{plain[..Longest]}~{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)).AsSpan(0, 8))}") + ".json";
+    }
 
     private static List<(string File, JsonElement Text)> Read(string path)
     {
@@ -168,7 +178,7 @@ internal sealed class MetadefsCommands(CommandTerminal terminal, TimeProvider ti
         }
         catch (JsonException fault)
         {
-            throw new IOException($"'{file}' is not JSON: {fault.Message}", fault);
+            throw new IOException($"'{file}' {JsonFault.PlaceOf(fault)}: {JsonFault.ReasonOf(fault)}", fault);
         }
     }
 

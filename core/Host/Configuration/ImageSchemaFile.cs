@@ -42,42 +42,49 @@ internal static class ImageSchemaFile
             var taken = new ImageSchema(new ImageOptions()).Attributes.Where(field => field.IsBase).Select(field => field.Name).ToHashSet(StringComparer.Ordinal);
             foreach (var member in document.RootElement.EnumerateObject())
             {
+                var name = NameOf(member);
                 try
                 {
-                    fields.Add(taken.Add(member.Name) ? Field(member) : throw new FormatException("it is there twice, or is an attribute of every image"));
+                    fields.Add(
+                        name is null || !ImageSchema.CanBeCustom(name) ? throw new FormatException("no property can have that name")
+                        : taken.Add(name) ? Field(name, member.Value)
+                        : throw new FormatException("it is there twice, or is an attribute of every image"));
                 }
                 catch (FormatException refusal)
                 {
-                    problems.Add(new(path, member.Name, refusal.Message));
+                    problems.Add(new(path, name, refusal.Message));
                 }
             }
         }
-        catch (Exception fault) when (fault is JsonException or FormatException)
+        catch (JsonException fault)
         {
-            problems.Add(new(path, null, fault.Message));
+            problems.Add(new($"{path} {JsonFault.PlaceOf(fault)}", null, JsonFault.ReasonOf(fault)));
+        }
+        catch (FormatException refusal)
+        {
+            problems.Add(new(path, null, refusal.Message));
         }
 
         return problems.Count == 0 ? fields : throw new ConfigurationException(problems);
     }
 
-    private static ImageField Field(JsonProperty member)
+    private static ImageField Field(string name, JsonElement value)
     {
-        var value = member.Value;
         if (value.ValueKind != JsonValueKind.Object)
         {
             throw new FormatException("expected an object such as {\"type\": \"string\"}");
         }
 
-        if (value.EnumerateObject().FirstOrDefault(key => !Known.Contains(key.Name, StringComparer.Ordinal)).Name is { } unknown)
+        if (value.EnumerateObject().Select(key => NameOf(key) ?? "\uFFFD").FirstOrDefault(key => !Known.Contains(key, StringComparer.Ordinal)) is { } unknown)
         {
             throw new FormatException($"there is no '{unknown}'; known are {string.Join(", ", Known)}");
         }
 
         var pattern = Text(value, "pattern");
-        return new ImageField(member.Name, TypeOf(value), Text(value, "description") ?? "")
+        return new ImageField(name, TypeOf(value), Text(value, "description") ?? "")
         {
             IsBase = false,
-            MaxLength = value.TryGetProperty("maxLength", out var length) ? length.TryGetInt32(out var most) && most >= 0 ? most : throw new FormatException("maxLength is a whole number of characters") : null,
+            MaxLength = Length(value),
             Allowed = value.TryGetProperty("enum", out var allowed) ? Texts(allowed) : null,
             Pattern = pattern,
             Checked = pattern is null ? null : Compiled(pattern),
@@ -92,7 +99,7 @@ internal static class ImageSchemaFile
             throw new FormatException(Expected);
         }
 
-        var names = type.ValueKind == JsonValueKind.Array ? Texts(type) : [type.ValueKind == JsonValueKind.String ? type.GetString()! : ""];
+        var names = type.ValueKind == JsonValueKind.Array ? Texts(type) : [type.ValueKind == JsonValueKind.String ? TextOf(type) : ""];
         return names.Order(StringComparer.Ordinal).ToList() switch
         {
             ["string"] => AttributeType.Text,
@@ -101,12 +108,42 @@ internal static class ImageSchemaFile
         };
     }
 
+    private static int? Length(JsonElement value) => !value.TryGetProperty("maxLength", out var length) ? null
+        : length.ValueKind == JsonValueKind.Number && length.TryGetInt32(out var most) && most >= 0 ? most
+        : throw new FormatException("maxLength is a whole number of characters");
+
     private static string? Text(JsonElement value, string name) =>
-        !value.TryGetProperty(name, out var text) ? null : text.ValueKind == JsonValueKind.String ? text.GetString() : throw new FormatException($"{name} is a text");
+        !value.TryGetProperty(name, out var text) ? null : text.ValueKind == JsonValueKind.String ? TextOf(text) : throw new FormatException($"{name} is a text");
 
     private static List<string> Texts(JsonElement list) => list.ValueKind == JsonValueKind.Array && list.EnumerateArray().All(item => item.ValueKind is JsonValueKind.String or JsonValueKind.Null)
-        ? [.. list.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.String).Select(item => item.GetString()!)]
+        ? [.. list.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.String).Select(TextOf)]
         : throw new FormatException("expected a list of texts");
+
+    private static string TextOf(JsonElement text)
+    {
+        try
+        {
+            return text.GetString()!;
+        }
+        catch (InvalidOperationException fault)
+        {
+            // JSON can spell half a surrogate pair ("\ud800"), which no encoding of text has.
+            throw new FormatException($"{text.GetRawText()} holds half a character", fault);
+        }
+    }
+
+    /// <summary>The name of a member; null when it holds half a character.</summary>
+    private static string? NameOf(JsonProperty member)
+    {
+        try
+        {
+            return member.Name;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>Users choose the texts that are matched, so only expressions that match in linear time are taken.</summary>
     private static Regex Compiled(string pattern)

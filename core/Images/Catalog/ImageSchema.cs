@@ -130,6 +130,9 @@ public sealed partial class ImageSchema
     /// <summary>The attribute of a name; null for a custom property that the schema does not describe.</summary>
     public ImageField? Find(string name) => byName.GetValueOrDefault(name);
 
+    /// <summary>Whether a custom property, described or not, could have this name as far as the name goes; those of attributes are for <see cref="Find"/>.</summary>
+    public static bool CanBeCustom(string name) => name.Length > 0 && ImageValues.IsStorable(name) && !ImageValues.IsReserved(name) && !ImageValues.IsReadOnly(name);
+
     [GeneratedRegex(UuidStart + @"\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     internal static partial Regex Uuid();
 }

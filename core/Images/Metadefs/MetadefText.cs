@@ -116,7 +116,9 @@ public static class MetadefText
         WriteText(writer, "description", it.Description);
         writer.WriteString("visibility", it.IsPublic ? "public" : "private");
         writer.WriteBoolean("protected", it.Protected);
-        WriteText(writer, "owner", it.Owner);
+
+        // None is written too: to whoever loads the file an absent owner is the administrator, and what nobody owns everybody sees.
+        writer.WriteString("owner", it.Owner ?? "");
         WriteList(writer, "resource_type_associations", content.Of(MetadefPartKind.ResourceType));
         var properties = content.Of(MetadefPartKind.Property).ToList();
         if (properties.Count > 0)
@@ -184,9 +186,36 @@ public static class MetadefText
             throw new ImageException(ImageError.Invalid, $"Provided object does not match schema '{schema}': expected an object.");
         }
 
+        // Before the check, which reads the texts.
+        if (!IsStorable(text))
+        {
+            throw new ImageException(ImageError.Invalid, $"Provided object does not match schema '{schema}': a text or name in it holds a character that cannot be stored (NUL, or half a surrogate pair).");
+        }
+
         if (check.Find(text) is { } problem)
         {
             throw new ImageException(ImageError.Invalid, $"Provided object does not match schema '{schema}': {problem}.");
+        }
+    }
+
+    private static bool IsStorable(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => value.EnumerateObject().All(member => IsStorable(() => member.Name) && IsStorable(member.Value)),
+        JsonValueKind.Array => value.EnumerateArray().All(IsStorable),
+        JsonValueKind.String => IsStorable(() => value.GetString()!),
+        _ => true,
+    };
+
+    private static bool IsStorable(Func<string> read)
+    {
+        try
+        {
+            return ImageValues.IsStorable(read());
+        }
+        catch (InvalidOperationException)
+        {
+            // JSON can spell half a surrogate pair ("\ud800"), which no encoding of text has.
+            return false;
         }
     }
 

@@ -12,7 +12,7 @@ namespace GlanceGateway.View;
 /// <remarks>
 /// <para>An image that its source has not checked (<see cref="MountedImage.IsUnexamined"/>) is held back until its header passed the safety checks, and
 /// for ever when it does not. Others are shown at once and get their raw view when it is known.</para>
-/// <para>A verdict belongs to the content, which never changes, and is kept as long as the image is in the catalogue, over restarts too
+/// <para>A verdict belongs to the content and to what it is said to be; without a hash, to the time of its last change. It is kept as long as the image is in the catalogue, over restarts too
 /// (<see cref="VerdictFile"/>). A source that cannot be read is
 /// asked again after a growing time. Everything that reaches the tree goes through <see cref="Apply"/> or <see cref="ShowLaterAsync"/>, one at a time, so a late
 /// verdict never brings back an image that went meanwhile.</para>
@@ -153,8 +153,8 @@ internal sealed class Examiner : IAsyncDisposable
 
     private Known Learn(MountedImage image)
     {
-        string content = ImageNode.ContentOf(image);
-        if (_known.TryGetValue(image.Id, out Known? known) && known.Content == content && known.Image.DiskFormat == image.DiskFormat)
+        string content = VerdictFile.FingerprintOf(image);
+        if (_known.TryGetValue(image.Id, out Known? known) && known.Content == content)
         {
             known.Image = image;
             return known;

@@ -81,7 +81,8 @@ internal sealed class VerdictFile : IAsyncDisposable
     /// <summary>Writes what is not written yet.</summary>
     public async ValueTask DisposeAsync() => await SaveAsync();
 
-    private static string FingerprintOf(MountedImage image)
+    /// <summary>What a verdict about an image is a verdict about.</summary>
+    internal static string FingerprintOf(MountedImage image)
     {
         bool hasHash = image.Attributes.ContainsKey("os_hash_value") || image.Attributes.ContainsKey("checksum");
         string text = string.Join(

@@ -11,6 +11,8 @@ namespace GlanceGateway.Client.Tests;
 // - an error only through a file that was opened before or during an outage, which lasts from a kill until the next process has said that it is ready;
 // - of an image that comes and goes besides: ENOENT, and EIO from the moment on at which its deletion was asked for.
 // The outage is a number that counts up at its begin and at its end: odd while the mount is away. A reader remembers the number from before its open.
+// Some readers leave a file alone until the process that serves was steered: what somebody has open is not read by the kernel itself before it was closed for
+// two seconds, and these never let go for so long.
 // The kernel's copies of the bytes are dropped before every batch of reads; otherwise the mount would soon be asked for nothing.
 
 /// <summary>Readers that compare every byte, images that come and go, and outages.</summary>
@@ -29,6 +31,7 @@ internal sealed class Storm(int seed) : IDisposable
     private readonly List<Task> _tasks = [];
     private long _bytes;
     private int _outages;
+    private int _steered = -1;
     private int _interrupted;
     private int _passed;
     private int _goneBeneath;
@@ -56,12 +59,20 @@ internal sealed class Storm(int seed) : IDisposable
     /// <param name="content">What is in it.</param>
     /// <param name="below">Reads begin and end below this offset; null for the whole.</param>
     /// <param name="readers">How many threads.</param>
-    public void Read(string way, string path, byte[] content, int? below = null, int readers = 2)
+    /// <param name="awaits">Whether they wait for the steering, given how many kills there were; null for never.</param>
+    public void Read(string way, string path, byte[] content, int? below = null, int readers = 2, Func<int, bool>? awaits = null)
     {
         for (var i = 0; i < readers; i++)
         {
             var random = new Random(HashCode.Combine(seed, _tasks.Count));
-            Start(() => ReadOnce(way, path, content, below ?? content.Length, random, () => false));
+            Start(() =>
+            {
+                var outages = Volatile.Read(ref _outages);
+                if (awaits?.Invoke(outages / 2) == true && Volatile.Read(ref _steered) != outages)
+                    Thread.Sleep(20);
+                else
+                    ReadOnce(way, path, content, below ?? content.Length, random, () => false);
+            });
         }
     }
 
@@ -122,16 +133,17 @@ internal sealed class Storm(int seed) : IDisposable
 
     /// <summary>Kills at random moments until the time is over.</summary>
     /// <param name="length">How long.</param>
+    /// <param name="atLeast">So many kills, however long a busy host takes for them.</param>
     /// <param name="kill">Kills the process.</param>
     /// <param name="start">Starts the next one and waits until it is ready.</param>
     /// <param name="steer">What is done to every process after its start.</param>
-    public async Task RageAsync(TimeSpan length, Func<bool, Task> kill, Func<Task> start, Func<Task> steer)
+    public async Task RageAsync(TimeSpan length, int atLeast, Func<bool, Task> kill, Func<Task> start, Func<Task> steer)
     {
         var random = new Random(seed);
         var watch = Stopwatch.StartNew();
-        while (watch.Elapsed < length && !_failed.Task.IsCompleted)
+        while ((watch.Elapsed < length || Kills < atLeast) && !_failed.Task.IsCompleted)
         {
-            var steering = steer();
+            var steering = SteerAsync(steer);
             await Task.WhenAny(Task.Delay(random.Next(300, Requires.FullCounts ? 6000 : 4000)), _failed.Task);
             Interlocked.Increment(ref _outages);
             await kill(random.Next(2) == 0);
@@ -140,7 +152,7 @@ internal sealed class Storm(int seed) : IDisposable
             Interlocked.Increment(ref _outages);
         }
 
-        await steer();
+        await SteerAsync(steer);
         // At the end nothing disturbs any more.
         await Task.WhenAny(Task.Delay(TimeSpan.FromSeconds(2)), _failed.Task);
         await _over.CancelAsync();
@@ -151,6 +163,13 @@ internal sealed class Storm(int seed) : IDisposable
     {
         _over.Cancel();
         _over.Dispose();
+    }
+
+    private async Task SteerAsync(Func<Task> steer)
+    {
+        var outages = _outages;
+        await steer();
+        Volatile.Write(ref _steered, outages);
     }
 
     private void Start(Action action) => _tasks.Add(Task.Factory.StartNew(

@@ -71,6 +71,47 @@ public sealed class LiveServeTests : IDisposable
         Assert.Equal("usable", (await ListAsync(file)).GetProperty("state").GetString());
     }
 
+    [Fact]
+    public async Task Properties_are_described_and_protected_by_files_and_a_changed_protection_counts_without_a_restart()
+    {
+        var schema = _directory.Write("schema-image.json", """{"rack": {"type": "string", "enum": ["r1", "r2"], "description": "Where it stands"}}""");
+        var protections = WriteProtections("admin");
+        var file = WriteStores("a: { driver: filesystem, directory: DIR/a }", $"image_schema_file: {schema}\nproperty_protections: {{ file: {protections} }}\n");
+        using var gateway = await StartAsync(file);
+        try
+        {
+            using var client = new HttpClient { BaseAddress = gateway.Address };
+            var published = JsonElement.Parse(await client.GetStringAsync(new Uri("/v2/schemas/image", UriKind.Relative), TestContext.Current.CancellationToken));
+            Assert.Equal(
+                """{"type":"string","description":"Where it stands","enum":["r1","r2"],"is_base":false}""",
+                published.GetProperty("properties").GetProperty("rack").GetRawText().Replace(" ", "", StringComparison.Ordinal).Replace("Whereitstands", "Where it stands", StringComparison.Ordinal));
+            Assert.Equal(400, await CreateAsync(client, "r3"));
+            Assert.Equal(201, await CreateAsync(client, "r1"));
+
+            WriteProtections("nobody-has-this");
+            await UntilLoggedAsync($"1 sections of property protections in {protections} are in force", times: 2);
+            Assert.Equal(403, await CreateAsync(client, "r1"));
+
+            _directory.Write("protections.conf", "[.*]\nread = @\n");
+            await UntilLoggedAsync($"The changed file of property protections is not used, the rules stay as they are: {protections}:1: the section [.*] does not say who may create, update, delete");
+            Assert.Equal(403, await CreateAsync(client, "r1"));
+        }
+        finally
+        {
+            await KillAsync(gateway.Process);
+        }
+    }
+
+    private static async Task<int> CreateAsync(HttpClient client, string rack)
+    {
+        using var body = new StringContent($$"""{"rack":"{{rack}}"}""", System.Text.Encoding.UTF8, "application/json");
+        using var answer = await client.PostAsync(new Uri("/v2/images", UriKind.Relative), body, TestContext.Current.CancellationToken);
+        return (int)answer.StatusCode;
+    }
+
+    private string WriteProtections(string role) =>
+        _directory.Write("protections.conf", $"[.*]\ncreate = {role}\nread = @\nupdate = {role}\ndelete = {role}\n");
+
     private static string CopyBuiltPlugin(string name, string target)
     {
         var folder = Path.Join(target, name);
@@ -109,10 +150,10 @@ public sealed class LiveServeTests : IDisposable
         return new RunningGateway(process, new Uri(JsonDocument.Parse(said).RootElement.GetProperty("address").GetString()!));
     }
 
-    private async Task UntilLoggedAsync(string text)
+    private async Task UntilLoggedAsync(string text, int times = 1)
     {
         var deadline = DateTime.UtcNow.AddMinutes(1);
-        while (!_log.Any(line => line.Contains(text, StringComparison.Ordinal)))
+        while (_log.Count(line => line.Contains(text, StringComparison.Ordinal)) < times)
         {
             Assert.True(DateTime.UtcNow < deadline, $"'{text}' did not appear in the log:\n{string.Join('\n', _log)}");
             await Task.Delay(50, TestContext.Current.CancellationToken);

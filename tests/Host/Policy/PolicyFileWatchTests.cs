@@ -1,6 +1,5 @@
 using GlanceGateway.Host.Policy;
 using GlanceGateway.Images;
-using Microsoft.Extensions.Logging;
 
 namespace GlanceGateway.Host.Tests.Policy;
 
@@ -109,18 +108,5 @@ public sealed class PolicyFileWatchTests : IAsyncDisposable
         {
             _directory.Write("policy.yaml", text);
         }
-    }
-
-    private sealed class LinesLogger : ILogger
-    {
-        public List<string> Lines { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Lines.Add($"{logLevel}: {formatter(state, exception)}");
     }
 }

@@ -2,9 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using GlanceGateway.Testing;
 
-namespace GlanceGateway.Client.Tests;
+namespace GlanceGateway.Testing;
 
 /// <summary>A real <c>glance-gateway mount</c> in a process of its own.</summary>
 public sealed class RemoteMount : IAsyncDisposable
