@@ -114,6 +114,15 @@ public sealed class KeeperTests
             first.Kill();
             Assert.StartsWith("EACCES", home.Serve(user: KeeperHome.Nobody).Line(), StringComparison.Ordinal);
         }
+
+        // Nor is a dead mount of root's another's to remove.
+        FuseMount left = FuseMount.Create(home.Mount, new FuseMountOptions { FsName = "sample", Subtype = "sample", AllowOther = true }, NullLogger.Instance);
+        left.Dispose();
+        using (home.Keep(grace: null, KeeperHome.Nobody))
+        {
+            Assert.StartsWith($"EACCES: {home.Mount} holds a fuse.sample mount of somebody else", home.Serve(user: KeeperHome.Nobody).Line(), StringComparison.Ordinal);
+            Assert.NotNull(MountTable.Find(home.Mount));
+        }
     }
 
     [Fact]
@@ -131,6 +140,33 @@ public sealed class KeeperTests
         Assert.Equal(Errno.ENOENT, Assert.Throws<FuseMountException>(() => KeptMount.Unmount(home.Socket, home.Mount)).Error);
         home.Serve().Says("serving 1 ");
         Assert.Equal(home.Content, Client.Run(() => File.ReadAllBytes(home.At(KeeperChild.Copied))));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_abort_ends_the_connection_whatever_is_open(bool detached)
+    {
+        using KeeperHome home = new();
+        // No right to write into fusectl, as in the unit: the keeper forces the unmount, the server does the rest.
+        KeeperHome.Child keeper = home.Start(
+            ["setpriv", "--bounding-set", "-all,+sys_admin,+dac_read_search", Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]);
+        keeper.Says("keeping 0");
+        using KeptMount mount = KeptMount.Attach(home.Socket, home.Mount, allowOther: true, TimeSpan.Zero, NullLogger.Instance);
+        using KeptServer server = new(mount, new SampleFileSystem(), new FuseSessionOptions(), NullLogger.Instance);
+        server.Start();
+        int open = Client.Run(() => Posix.OpenOrThrow(home.Mount, Posix.OpenDirectoryFlag));
+        if (detached)
+        {
+            Assert.Equal(UnmountOutcome.Detached, mount.Unmount(abort: false));
+            Assert.False(server.Session.Completion.IsCompleted);
+        }
+
+        UnmountOutcome outcome = mount.Unmount(abort: true);
+
+        Assert.Equal(detached ? UnmountOutcome.AlreadyGone : UnmountOutcome.Unmounted, outcome);
+        Client.Eventually(() => server.Session.Completion.IsCompleted, "the connection ends");
+        Client.Run(() => Posix.Close(open));
     }
 
     [Fact]
@@ -249,6 +285,61 @@ public sealed class KeeperTests
     }
 
     [Fact]
+    public void An_answer_that_comes_too_late_is_not_taken_for_that_of_the_next_question()
+    {
+        string directory = Directory.CreateTempSubdirectory("fuse-keeper-").FullName;
+        try
+        {
+            string path = Path.Combine(directory, "s");
+            using Socket listener = KeeperSocket.Listen(path);
+            using KeeperLink link = KeeperLink.Connect(path);
+            using Socket keeper = listener.Accept();
+            link.Socket.ReceiveTimeout = 50;
+
+            Assert.Equal(Errno.ENOTCONN, Assert.Throws<FuseMountException>(() => Register(link)).Error);
+            _ = UnixMessages.Send(keeper, KeeperWriter.Answer((byte)KeeperOperation.Register, Errno.None).U32(1).ToMessage());
+
+            Assert.Equal(Errno.ENOTCONN, Assert.Throws<FuseMountException>(() => Register(link)).Error);
+
+            // Nor is the answer to something else, on a link that works.
+            using KeeperLink other = KeeperLink.Connect(path);
+            using Socket answering = listener.Accept();
+            _ = UnixMessages.Send(answering, KeeperWriter.Answer((byte)KeeperOperation.Unregister, Errno.None).U32(1).ToMessage());
+            Assert.Equal(Errno.ENOTCONN, Assert.Throws<FuseMountException>(() => Register(other)).Error);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+
+        static uint Register(KeeperLink link) => link.Ask(KeeperWriter.Question(KeeperOperation.Register).U64(7), null, out _).U32();
+    }
+
+    [Fact]
+    public void Descriptors_of_an_empty_packet_are_not_lost()
+    {
+        string directory = Directory.CreateTempSubdirectory("fuse-keeper-").FullName;
+        try
+        {
+            string path = Path.Combine(directory, "s");
+            using Socket listener = KeeperSocket.Listen(path);
+            using Socket sender = KeeperSocket.New();
+            sender.Connect(new UnixDomainSocketEndPoint(path));
+            using Socket receiver = listener.Accept();
+            using SafeFileHandle file = File.OpenHandle("/dev/null");
+
+            Assert.Equal(Errno.None, UnixMessages.Send(sender, [], file));
+
+            Assert.Equal(0, UnixMessages.Receive(receiver, new byte[16], out SafeFileHandle[] attached));
+            Assert.Single(attached).Dispose();
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
     public void What_the_asker_could_not_read_is_not_registered_for_him()
     {
         using KeeperHome home = new();
@@ -259,7 +350,9 @@ public sealed class KeeperTests
         using SafeFileHandle writable = new(Posix.OpenOrThrow(home.Backing, Posix.WriteOnly), ownsHandle: true);
         using SafeFileHandle directory = new(Posix.OpenOrThrow("/tmp"), ownsHandle: true);
         using SafeFileHandle good = File.OpenHandle(home.Backing);
+        using SafeFileHandle pseudo = File.OpenHandle("/proc/version");
 
+        Assert.Equal(Errno.EACCES, mount.Open(pseudo, 2, out _));
         Assert.Equal(Errno.EACCES, mount.Open(path, 2, out _));
         Assert.Equal(Errno.EACCES, mount.Open(writable, 2, out _));
         Assert.Equal(Errno.EINVAL, mount.Open(directory, 2, out _));
@@ -267,6 +360,22 @@ public sealed class KeeperTests
         Assert.Equal(1, Assert.Single(keeper.Mounts).Registrations);
         mount.Close(id);
         Assert.Equal(0, Assert.Single(keeper.Mounts).Registrations);
+    }
+
+    [Theory]
+    [InlineData("/proc/sys", "proc")]
+    [InlineData("/sys/kernel", "sysfs")]
+    public void Nothing_is_mounted_over_what_shows_the_state_of_the_system(string directory, string type)
+    {
+        using KeeperHome home = new();
+        using Keeper keeper = home.Keep();
+
+        FuseMountException refused = Assert.Throws<FuseMountException>(
+            () => KeptMount.Attach(home.Socket, directory, allowOther: false, TimeSpan.Zero, NullLogger.Instance));
+
+        Assert.Equal(Errno.EACCES, refused.Error);
+        Assert.Contains($"lies on {type};", refused.Message, StringComparison.Ordinal);
+        Assert.Empty(keeper.Mounts);
     }
 
     [Fact]
@@ -314,6 +423,62 @@ public sealed class KeeperTests
         Assert.Equal(2u, Assert.Single(KeptMount.List(home.Socket)).Generation);
         Assert.Equal(UnmountOutcome.Unmounted, KeptMount.Unmount(home.Socket, home.Mount));
         manager.Await("FDSTOREREMOVE=1");
+    }
+
+    [Fact]
+    public void What_is_given_back_while_there_is_no_keeper_the_next_one_learns()
+    {
+        using KeeperHome home = new();
+        using FakeServiceManager manager = new(home.InRoot("notify"));
+        KeeperHome.Child keeper = home.Start([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket], manager.Environment);
+        keeper.Says("keeping 0");
+        using KeptMount mount = KeptMount.Attach(home.Socket, home.Mount, allowOther: false, TimeSpan.Zero, NullLogger.Instance);
+        Assert.SkipUnless(mount.Negotiation.Passthrough, "this kernel has no FUSE passthrough (Linux 6.9)");
+        manager.Await("FDSTORE=1");
+        using SafeFileHandle file = File.OpenHandle(home.Backing);
+        Assert.Equal(Errno.None, mount.Open(file, 2, out int first));
+        Assert.Equal(Errno.None, mount.Open(file, 3, out int second));
+        Assert.Equal(2u, (uint)Assert.Single(KeptMount.List(home.Socket)).Registrations);
+
+        keeper.Kill();
+        mount.Close(first);
+        KeeperHome.Child next = home.Start(manager.Command([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]), manager.Environment);
+        next.Says("keeping 1");
+
+        Client.Eventually(() => KeptMount.List(home.Socket)[0].Registrations == 1, "the next keeper learns of it");
+        mount.Close(second);
+        Assert.Equal(0, Assert.Single(KeptMount.List(home.Socket)).Registrations);
+    }
+
+    [Theory]
+    [InlineData(null, false, false)]
+    [InlineData("0", false, false)]
+    [InlineData("128", false, true)]
+    [InlineData(null, true, true)]
+    public void A_service_manager_stores_when_it_says_so_or_somebody_does(string? size, bool trusted, bool stores)
+    {
+        Dictionary<string, string> environment = new(StringComparer.Ordinal) { ["NOTIFY_SOCKET"] = "/nowhere/notify" };
+        if (size is not null)
+        {
+            environment["FDSTORE"] = size;
+        }
+
+        Assert.Equal(stores, DescriptorStore.FromEnvironment(environment.GetValueOrDefault, trusted)?.Stores);
+    }
+
+    [Fact]
+    public void A_mount_that_could_not_be_stored_is_unmounted_at_the_end_of_its_keeper()
+    {
+        using KeeperHome home = new();
+        Dictionary<string, string> environment = new(StringComparer.Ordinal) { ["NOTIFY_SOCKET"] = home.InRoot("nobody"), ["FDSTORE"] = "128" };
+        KeeperHome.Child keeper = home.Start([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket], environment);
+        keeper.Says("keeping 0");
+        home.Serve().Says("serving 1 ").Kill();
+        Client.Eventually(() => KeptMount.List(home.Socket) is [] or [{ Process: 0 }], "the keeper notices");
+
+        Assert.Equal(0, keeper.Stop());
+
+        Assert.Null(MountTable.Find(home.Mount));
     }
 
     private static void RequireResend()

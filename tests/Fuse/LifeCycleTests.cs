@@ -178,7 +178,7 @@ public sealed class LifeCycleTests
     {
         MountLine? line = MountTable.Parse("57 31 0:52 / /mnt/with\\040space\\134 rw,nosuid shared:7 master:2 - fuse.x a\\040b rw,user_id=0");
 
-        Assert.Equal(new MountLine(57, 0, 52, "/mnt/with space\\", "fuse.x"), line);
+        Assert.Equal(new MountLine(57, 0, 52, "/mnt/with space\\", "fuse.x", 0), line);
         Assert.True(line!.Value.IsFuse);
         Assert.Null(MountTable.Parse("nonsense"));
     }

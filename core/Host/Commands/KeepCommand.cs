@@ -17,10 +17,12 @@ internal sealed class KeepCommand(CommandTerminal terminal, GatewayEnvironment e
 
     private readonly Option<string?> _grace = new("--grace") { HelpName = "TIME", Description = "How long readers wait for the next process to serve a mount, such as 10m, before they get an error and it is unmounted. Default: without limit" };
 
+    private readonly Option<bool> _store = new("--fd-store") { Description = "The service manager stores descriptors though it does not say so in $FDSTORE, as systemd before 254" };
+
     /// <summary>Gives <c>keep</c> its flags.</summary>
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[_socket, _users, _grace])
+        foreach (var option in (Option[])[_socket, _users, _grace, _store])
             command.Options.Add(option);
     }
 
@@ -43,7 +45,7 @@ internal sealed class KeepCommand(CommandTerminal terminal, GatewayEnvironment e
         if (json)
             terminal.WriteJson(new KeepingResult(options.Socket, keeper.Mounts.Count), LineJson.Default.KeepingResult);
         else
-            terminal.WriteLine($"mounts are kept at {options.Socket}{(options.Store is null ? "; without a service manager that stores descriptors they end with this process and the one that serves them" : "")}");
+            terminal.WriteLine($"mounts are kept at {options.Socket}{(options.Store is not { Stores: true } ? "; without a service manager that stores descriptors they end with this process and the one that serves them" : "")}");
         terminal.Output.Flush();
         await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         logger.LogInformation("Asked to stop; what is served goes on being served");
@@ -103,7 +105,7 @@ internal sealed class KeepCommand(CommandTerminal terminal, GatewayEnvironment e
             Users = users,
             Grace = grace,
             Mount = new FuseMountOptions { FsName = "glance", Subtype = "glance" },
-            Store = DescriptorStore.FromEnvironment(environment.Variables.GetValueOrDefault),
+            Store = DescriptorStore.FromEnvironment(environment.Variables.GetValueOrDefault, line.GetValue(_store)),
         };
     }
 }

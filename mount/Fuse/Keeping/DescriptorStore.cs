@@ -16,15 +16,20 @@ public sealed class DescriptorStore
     private readonly string _socket;
     private List<(string Name, SafeFileHandle Handle)> _handedOver;
 
-    private DescriptorStore(string socket, List<(string Name, SafeFileHandle Handle)> handedOver)
+    private DescriptorStore(string socket, bool stores, List<(string Name, SafeFileHandle Handle)> handedOver)
     {
         _socket = socket;
+        Stores = stores;
         _handedOver = handedOver;
     }
 
+    /// <summary>Whether there is a store for this service. Without one the manager takes descriptors all the same, and closes them.</summary>
+    public bool Stores { get; }
+
     /// <summary>The service manager of this process, when it has one that listens.</summary>
     /// <param name="variable">Gives a variable of the environment, or null.</param>
-    public static DescriptorStore? FromEnvironment(Func<string, string?> variable)
+    /// <param name="trusted">Whether it stores though it does not say so: systemd before 254 did not set <c>FDSTORE</c>, the size of the store.</param>
+    public static DescriptorStore? FromEnvironment(Func<string, string?> variable, bool trusted = false)
     {
         ArgumentNullException.ThrowIfNull(variable);
         if (variable("NOTIFY_SOCKET") is not { Length: > 1 } socket || socket[0] is not ('/' or '@'))
@@ -45,7 +50,8 @@ public sealed class DescriptorStore
             }
         }
 
-        return new DescriptorStore(socket, handedOver);
+        bool stores = trusted || (int.TryParse(variable("FDSTORE"), NumberStyles.None, CultureInfo.InvariantCulture, out int size) && size > 0);
+        return new DescriptorStore(socket, stores, handedOver);
     }
 
     /// <summary>Tells that the service is ready.</summary>
@@ -56,8 +62,8 @@ public sealed class DescriptorStore
         Interlocked.Exchange(ref _handedOver, []).ToLookup(static item => item.Name, static item => item.Handle);
 
     /// <summary>Stores descriptors under a name, of letters, digits and hyphens.</summary>
-    /// <returns>Whether the manager was told; it does not answer.</returns>
-    internal bool Put(string name, params ReadOnlySpan<SafeFileHandle> handles) => Send($"FDSTORE=1\nFDNAME={name}", [.. handles]);
+    /// <returns>Whether there is a store and the manager was told; it does not answer.</returns>
+    internal bool Put(string name, params ReadOnlySpan<SafeFileHandle> handles) => Stores && Send($"FDSTORE=1\nFDNAME={name}", [.. handles]);
 
     /// <summary>Removes everything of a name.</summary>
     internal void Remove(string name) => Send($"FDSTOREREMOVE=1\nFDNAME={name}");

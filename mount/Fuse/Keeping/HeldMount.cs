@@ -31,6 +31,9 @@ internal sealed class HeldMount : IDisposable
 
     internal FuseMount Mount { get; }
 
+    /// <summary>Whether it outlives the keeper, in the descriptor store.</summary>
+    internal bool IsStored { get; private set; }
+
     /// <summary>For whom it was mounted.</summary>
     internal uint User { get; }
 
@@ -60,13 +63,13 @@ internal sealed class HeldMount : IDisposable
 
         HeldMount held = new(name, mount, user, new SafeFileHandle(record, ownsHandle: true));
         held.Write();
-        store?.Put(name, mount.Device, held._record);
+        held.IsStored = store?.Put(name, mount.Device, held._record) ?? false;
         return held;
     }
 
     /// <summary>Takes up what another process stored.</summary>
     /// <returns>Null when it is not a mount and its record, or the mount is dead. The handles are this method's.</returns>
-    internal static HeldMount? Restore(string name, IEnumerable<SafeFileHandle> stored, ILogger logger)
+    internal static HeldMount? Restore(string name, IEnumerable<SafeFileHandle> stored, bool isStored, ILogger logger)
     {
         SafeFileHandle? device = null;
         SafeFileHandle? record = null;
@@ -83,7 +86,7 @@ internal sealed class HeldMount : IDisposable
             place = handle;
         }
 
-        HeldMount? held = device is not null && record is not null ? Read(name, device, record, logger) : null;
+        HeldMount? held = device is not null && record is not null ? Read(name, device, record, isStored, logger) : null;
         if (held is null || held.Mount.IsDead)
         {
             device?.Dispose();
@@ -141,7 +144,7 @@ internal sealed class HeldMount : IDisposable
         _record.Dispose();
     }
 
-    private static HeldMount? Read(string name, SafeFileHandle device, SafeFileHandle record, ILogger logger)
+    private static HeldMount? Read(string name, SafeFileHandle device, SafeFileHandle record, bool isStored, ILogger logger)
     {
         byte[] head = new byte[8];
         byte[] state = new byte[SlotBytes];
@@ -168,7 +171,8 @@ internal sealed class HeldMount : IDisposable
             return null;
         }
 
-        HeldMount held = new(name, FuseMount.Restore(device, mountPoint, number is (0, 0) ? null : number, negotiation, logger), user, record) { Generation = generation, _slot = slot };
+        FuseMount mount = FuseMount.Restore(device, mountPoint, number is (0, 0) ? null : number, negotiation, logger);
+        HeldMount held = new(name, mount, user, record) { IsStored = isStored, Generation = generation, _slot = slot };
         held.Registrations.AddRange(registrations);
         return held;
     }

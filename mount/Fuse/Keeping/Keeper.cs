@@ -26,7 +26,7 @@ public sealed class Keeper : IDisposable
     private static readonly TimeSpan s_watchPeriod = TimeSpan.FromSeconds(1);
 
     private readonly Lock _table = new();
-    private readonly HashSet<string> _mounting = [];
+    private readonly Dictionary<string, uint> _mounting = new(StringComparer.Ordinal);
     private readonly List<HeldMount> _held = [];
     private readonly List<KeeperConnection> _connections = [];
     private readonly KeeperOptions _options;
@@ -42,7 +42,7 @@ public sealed class Keeper : IDisposable
         _logger = logger;
         foreach (IGrouping<string, SafeFileHandle> stored in options.Store?.Take() ?? Enumerable.Empty<SafeFileHandle>().ToLookup(static _ => ""))
         {
-            if (HeldMount.Restore(stored.Key, stored, logger) is { } held)
+            if (HeldMount.Restore(stored.Key, stored, options.Store!.Stores, logger) is { } held)
             {
                 held.UnservedSince = Stopwatch.GetTimestamp();
                 _held.Add(held);
@@ -72,8 +72,6 @@ public sealed class Keeper : IDisposable
     }
 
     internal ILogger Logger => _logger;
-
-    internal bool HasStore => _options.Store is not null;
 
     /// <summary>Takes up what the descriptor store holds and listens.</summary>
     /// <exception cref="IOException">It cannot listen there; the message says why.</exception>
@@ -119,7 +117,7 @@ public sealed class Keeper : IDisposable
         List<HeldMount> unserved;
         lock (_table)
         {
-            unserved = [.. _held.Where(static held => held.Server is null)];
+            unserved = [.. _held.Where(static held => held.Server is null && !held.IsStored)];
         }
 
         foreach (KeeperConnection connection in connections)
@@ -127,12 +125,10 @@ public sealed class Keeper : IDisposable
             connection.Close();
         }
 
-        if (_options.Store is null)
+        foreach (HeldMount held in unserved)
         {
-            foreach (HeldMount held in unserved)
-            {
-                _ = held.Mount.Unmount();
-            }
+            _ = held.Mount.Unmount();
+            _options.Store?.Remove(held.Name);
         }
 
         lock (_table)
@@ -172,7 +168,13 @@ public sealed class Keeper : IDisposable
                 throw new FuseMountException($"The keeper holds {KeeperProtocol.MostMounts} mounts, which is the most.", Errno.ENFILE);
             }
 
-            if (!_mounting.Add(path))
+            uint user = connection.Peer.User;
+            if (user != 0 && _held.Count(mount => mount.User == user) + _mounting.Values.Count(other => other == user) >= KeeperProtocol.MostMountsOfUser)
+            {
+                throw new FuseMountException($"The keeper holds {KeeperProtocol.MostMountsOfUser} mounts for the user with the id {user}, which is the most.", Errno.ENFILE);
+            }
+
+            if (!_mounting.TryAdd(path, user))
             {
                 throw new FuseMountException($"{path} is being mounted for somebody else.", Errno.EBUSY);
             }
@@ -192,19 +194,25 @@ public sealed class Keeper : IDisposable
     }
 
     /// <summary>Makes a connection again the server that it was for an earlier keeper.</summary>
-    /// <exception cref="FuseMountException">The mount is not held, or has had another server since.</exception>
+    /// <exception cref="FuseMountException">The mount is not held, or has had another server since; EBUSY while the connection before this one has not ended.</exception>
     internal HeldMount Resume(KeeperConnection connection, string directory, uint generation)
     {
         string path = MountTable.Resolve(directory);
         lock (_table)
         {
             RequireAlive();
-            if (_held.FirstOrDefault(held => held.Mount.MountPoint == path && held.Generation == generation) is not { Server: null } found)
+            if (_held.FirstOrDefault(held => held.Mount.MountPoint == path && held.Generation == generation) is not { } found)
             {
                 throw new FuseMountException($"{path} is not held for this server.", Errno.ENOENT);
             }
 
             RequireOwner(found, connection);
+            if (found.Server is { } server)
+            {
+                // A server that gave a connection up comes again before that one's thread has noticed.
+                throw new FuseMountException($"{path} is served by the process {server.Peer.Process}.", Errno.EBUSY);
+            }
+
             found.Server = connection;
             return found;
         }
@@ -227,6 +235,11 @@ public sealed class Keeper : IDisposable
         if (MountTable.Probe((int)file.DangerousGetHandle(), out _, out _, out bool isRegular) != Errno.None || !isRegular)
         {
             return Errno.EINVAL;
+        }
+
+        if (PseudoFilesystem.Probe((int)file.DangerousGetHandle(), out string? pseudo) != Errno.None || pseudo is not null)
+        {
+            return Errno.EACCES;
         }
 
         DeviceBackingRegistrar registrar = new(held.Mount.Device);
@@ -284,10 +297,11 @@ public sealed class Keeper : IDisposable
             RequireOwner(held, connection);
         }
 
-        UnmountOutcome outcome = held.Mount.Unmount();
-        if (abort)
+        UnmountOutcome outcome = held.Mount.Unmount(force: abort);
+        // What is out of the tree of names already ends only through fusectl, where the user it was mounted for may do more than a confined keeper.
+        if (abort && outcome == UnmountOutcome.AlreadyGone && !held.Mount.IsDead && !held.Mount.Abort())
         {
-            _ = held.Mount.Abort();
+            outcome = UnmountOutcome.Failed;
         }
 
         Watch();
@@ -332,7 +346,12 @@ public sealed class Keeper : IDisposable
         catch
         {
             _ = mount.Unmount();
-            made?.Dispose();
+            if (made is not null)
+            {
+                _options.Store?.Remove(made.Name);
+                made.Dispose();
+            }
+
             mount.Dispose();
             throw;
         }

@@ -145,7 +145,7 @@ internal sealed class KeeperConnection
         _socket.ReceiveTimeout = 0;
         KeeperWriter answer = KeeperWriter.Answer((byte)KeeperOperation.Attach, Errno.None)
             .Text(Mount.Mount.MountPoint).U32(Mount.Generation)
-            .U8((byte)((takenOver ? KeeperProtocol.TakenOver : 0) | (Mount.CanBeTakenOver ? KeeperProtocol.Kept : 0) | (_keeper.HasStore ? KeeperProtocol.Stored : 0)));
+            .U8((byte)((takenOver ? KeeperProtocol.TakenOver : 0) | (Mount.CanBeTakenOver ? KeeperProtocol.Kept : 0) | (Mount.IsStored ? KeeperProtocol.Stored : 0)));
         Mount.WriteState(answer);
         return answer.ToMessage();
     }

@@ -53,7 +53,7 @@ internal sealed class KeeperLink : IDisposable
     /// <param name="file">Goes along; null for none.</param>
     /// <param name="given">What came along, null for nothing.</param>
     /// <returns>The answer from behind its error number.</returns>
-    /// <exception cref="FuseMountException">The keeper refuses (the message is its own), or is gone (<see cref="Errno.ENOTCONN"/>).</exception>
+    /// <exception cref="FuseMountException">The keeper refuses (the message is its own), or is gone, silent or out of step (<see cref="Errno.ENOTCONN"/>): then the link has ended.</exception>
     internal KeeperReader Ask(KeeperWriter question, SafeFileHandle? file, out SafeFileHandle? given)
     {
         byte[] packet = question.ToMessage();
@@ -66,9 +66,12 @@ internal sealed class KeeperLink : IDisposable
         }
 
         KeeperReader answer = new(_buffer.AsSpan(0, length));
-        if (length == 0 || !answer.Head(length, out _))
+        if (length == 0 || !answer.Head(length, out byte operation) || operation != packet[KeeperProtocol.OperationAt])
         {
+            // What comes later would be taken for the answer to the next question, and one file be opened with the registration of another.
             given?.Dispose();
+            given = null;
+            End();
             throw new FuseMountException("The keeper closed the connection: it is gone, or does not serve this user (glance-gateway mount keep --user).", Errno.ENOTCONN);
         }
 
@@ -76,6 +79,7 @@ internal sealed class KeeperLink : IDisposable
         if (error != Errno.None)
         {
             given?.Dispose();
+            given = null;
             throw new FuseMountException(answer.Text(), error);
         }
 
@@ -83,6 +87,19 @@ internal sealed class KeeperLink : IDisposable
     }
 
     public void Dispose() => Socket.Dispose();
+
+    /// <summary>Nothing is asked or answered any more; whoever polls the socket sees that it hangs up.</summary>
+    internal void End()
+    {
+        try
+        {
+            Socket.Shutdown(SocketShutdown.Both);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The keeper went first.
+        }
+    }
 
     private static int Nothing(out SafeFileHandle[] attached)
     {

@@ -24,11 +24,13 @@ namespace GlanceGateway.Fuse;
 //                                                                           u32 generation, u32 registrations)
 //
 // Attaching makes the connection the one that serves the mount, until it closes; 2 and 3 are about that mount. A mount has one at a time: EBUSY.
+// Who waited in vain for an answer, or got that of another operation, closes the connection and resumes on a new one.
 // "Kept" says that a successor can go on, "stored" that this holds even while no keeper runs.
 // "Generation" counts the servers a mount has had. "Resume" is for a server that outlived the keeper: it has the device already.
 //
 // What keeps it safe. The kernel tells who connected (SO_PEERCRED); users that were not named get nothing but a closed connection. A user mounts on
-// directories of his own, unmounts what was mounted for him, and registers files that he could open for reading himself. Packets have a largest
+// directories of his own, unmounts what was mounted for him, and registers files that he could open for reading himself, neither on a filesystem that
+// shows the state of the system (PseudoFilesystem). Packets have a largest
 // size, connections, mounts and registrations a largest number, and an answer to nonsense is EPROTO and the end of the connection.
 
 /// <summary>Numbers of the protocol.</summary>
@@ -37,6 +39,9 @@ internal static class KeeperProtocol
     internal const byte Version = 1;
 
     internal const int HeaderBytes = 8;
+
+    /// <summary>Where in a packet the operation stands.</summary>
+    internal const int OperationAt = 5;
 
     /// <summary>Largest question: a path and little more.</summary>
     internal const int QuestionBytes = 8 * 1024;
@@ -50,6 +55,9 @@ internal static class KeeperProtocol
     internal const int MostConnectionsOfUser = 32;
 
     internal const int MostMounts = 64;
+
+    /// <summary>Of one user other than root.</summary>
+    internal const int MostMountsOfUser = 32;
 
     internal const int MostRegistrations = 4096;
 

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 
@@ -21,8 +20,11 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
     private readonly string _socket;
     private readonly ILogger _logger;
     private readonly bool _canBeTakenOver;
-    private readonly bool _isStored;
-    private readonly int? _mountId;
+    private volatile bool _isStored;
+    private readonly MountLine? _line;
+    // What was given back while there was no keeper, or its answer did not come. Sent before anything is registered again, so no number can be in use anew.
+    private readonly List<int> _givenBack = [];
+
     private KeeperLink? _link;
     private bool _ended;
     private volatile bool _forgotten;
@@ -39,7 +41,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
         IsTakenOver = (flags & KeeperProtocol.TakenOver) != 0;
         _canBeTakenOver = (flags & KeeperProtocol.Kept) != 0;
         _isStored = (flags & KeeperProtocol.Stored) != 0;
-        _mountId = MountTable.Find(MountPoint)?.Id;
+        _line = MountTable.Find(MountPoint);
         (FuseNegotiation negotiation, List<KeptRegistration> registrations) = HeldMount.ReadState(ref answer);
         Negotiation = negotiation;
         Registrations = registrations;
@@ -134,7 +136,15 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
 
     /// <summary>Unmounts through the keeper, or without it if this process may.</summary>
     /// <param name="abort">Whether clients are cut off as well.</param>
+    /// <returns><see cref="UnmountOutcome.Failed"/> also when clients were to be cut off and could not be.</returns>
     public UnmountOutcome Unmount(bool abort)
+    {
+        UnmountOutcome outcome = Ask(abort);
+        // As the user it is mounted for, this process may do that itself.
+        return outcome == UnmountOutcome.Failed && abort && _line is { } line && FuseMount.Abort(line.Minor, FuseMount.MayMountDirectly) ? UnmountOutcome.Detached : outcome;
+    }
+
+    private UnmountOutcome Ask(bool abort)
     {
         try
         {
@@ -147,7 +157,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
         catch (FuseMountException e)
         {
             return e.Error == Errno.ENOENT ? UnmountOutcome.AlreadyGone
-                : FuseMount.MayMountDirectly && _mountId is { } id ? FuseMount.Unmount(MountPoint, id)
+                : FuseMount.MayMountDirectly && _line is { } line ? FuseMount.Unmount(MountPoint, line.Id, abort)
                 : UnmountOutcome.Failed;
         }
     }
@@ -195,16 +205,36 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
     /// <inheritdoc/>
     public void Close(int backingId)
     {
-        try
+        lock (_lock)
         {
-            lock (_lock)
+            if (!_ended && !_forgotten)
             {
-                _ = Link.Ask(KeeperWriter.Question(KeeperOperation.Unregister).U32((uint)backingId), null, out _);
+                _givenBack.Add(backingId);
+                GiveBack();
             }
         }
-        catch (FuseMountException)
+    }
+
+    /// <summary>Tells the keeper as much as it takes; the lock is held.</summary>
+    private void GiveBack()
+    {
+        while (_givenBack.Count > 0 && _link is { } link)
         {
-            // Left to the successor, or ended with the mount.
+            try
+            {
+                _ = link.Ask(KeeperWriter.Question(KeeperOperation.Unregister).U32((uint)_givenBack[^1]), null, out _);
+            }
+            catch (FuseMountException e) when (e.Error == Errno.ENOTCONN)
+            {
+                // Until there is a keeper again; what the process leaves behind goes to its successor.
+                return;
+            }
+            catch (FuseMountException)
+            {
+                // It has no such registration, or not any more.
+            }
+
+            _givenBack.RemoveAt(_givenBack.Count - 1);
         }
     }
 
@@ -232,15 +262,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
         lock (_lock)
         {
             _ended = true;
-            try
-            {
-                _link?.Socket.Shutdown(SocketShutdown.Both);
-            }
-            catch (SocketException)
-            {
-                // The keeper went first.
-            }
-
+            _link?.End();
             _link?.Dispose();
             _link = null;
         }
@@ -315,7 +337,11 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
         try
         {
             link = KeeperLink.Connect(_socket);
-            _ = link.Ask(KeeperWriter.Question(KeeperOperation.Attach).U8(KeeperProtocol.Resume).U32(Generation).Text(MountPoint), null, out _);
+            KeeperReader answer = link.Ask(KeeperWriter.Question(KeeperOperation.Attach).U8(KeeperProtocol.Resume).U32(Generation).Text(MountPoint), null, out _);
+            _ = answer.Text();
+            _ = answer.U32();
+            // The next keeper may have been started otherwise.
+            _isStored = (answer.U8() & KeeperProtocol.Stored) != 0;
             lock (_lock)
             {
                 if (_ended)
@@ -325,6 +351,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
                 }
 
                 _link = link;
+                GiveBack();
             }
 
             FuseLog.KeeperFound(_logger, MountPoint);
@@ -333,7 +360,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
         catch (FuseMountException e)
         {
             link?.Dispose();
-            if (e.Error == Errno.ENOTCONN)
+            if (e.Error is Errno.ENOTCONN or Errno.EBUSY)
             {
                 return true;
             }

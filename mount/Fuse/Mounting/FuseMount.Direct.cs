@@ -29,6 +29,7 @@ public sealed partial class FuseMount
                 $"fd={descriptor},rootmode=40000,user_id={user},group_id={group},max_read={options.MaxReadBytes}{(options.AllowOther ? ",allow_other" : "")}{(options.DefaultPermissions ? ",default_permissions" : "")}");
             string type = options.Subtype is null ? "fuse" : "fuse." + options.Subtype;
             ulong flags = Libc.MountNoSuid | Libc.MountNoDev | (options.ReadOnly ? Libc.MountReadOnly : 0);
+            HashSet<int> before = MountTable.Ids();
             if (Libc.Mount(options.FsName, target, type, flags, data) != 0)
             {
                 Errno error = Libc.LastError;
@@ -39,12 +40,15 @@ public sealed partial class FuseMount
 
             try
             {
+                // By its path alone it could be told from another's only as long as nobody moves the directories above it.
+                MountLine? line = MountTable.FindNew(before, path, type, user);
                 handshake ??= HandshakeThread.Start(device, options);
-                return new FuseMount(path, device, handshake.Result(options.HandshakeTimeout), throughFusermount: false, watcher: null, logger);
+                return new FuseMount(path, device, handshake.Result(options.HandshakeTimeout), throughFusermount: false, watcher: null, line, logger);
             }
             catch
             {
-                _ = Detach(path, direct: true);
+                // Through the handle, if there is one: its name is a link, which must be followed.
+                _ = Libc.Unmount(target, Libc.UnmountDetach | (target == path ? Libc.UnmountNoFollow : 0));
                 throw;
             }
         }

@@ -43,6 +43,11 @@ public sealed partial class FuseMount
             int descriptor = (int)place.DangerousGetHandle();
             if (MountTable.IdOf(descriptor) is { } id && MountTable.Find(id) is { IsFuse: true } mount && mount.MountPoint == path)
             {
+                if (user != 0 && mount.User != user)
+                {
+                    throw new FuseMountException($"{path} holds a {mount.Type} mount of somebody else, not of the user with the id {user}.", Errno.EACCES);
+                }
+
                 RequireDead(path, NameOf(place), mount);
                 if (Libc.Unmount(NameOf(place), Libc.UnmountDetach) != 0)
                 {
@@ -57,6 +62,14 @@ public sealed partial class FuseMount
             if (error != Errno.None || !isDirectory)
             {
                 throw new FuseMountException(error == Errno.None ? $"{path} is not a directory." : $"The mount point {path} cannot be used ({error}).", error == Errno.None ? Errno.ENOTDIR : error);
+            }
+
+            error = PseudoFilesystem.Probe(descriptor, out string? pseudo);
+            if (error != Errno.None || pseudo is not null)
+            {
+                throw new FuseMountException(
+                    pseudo is null ? $"The mount point {path} cannot be used ({error})." : $"The mount point {path} lies on {pseudo}; choose a directory of a filesystem that holds files.",
+                    pseudo is null ? error : Errno.EACCES);
             }
 
             if (user != 0 && owner != user)
@@ -78,7 +91,7 @@ public sealed partial class FuseMount
         new(mountPoint, device, negotiation, throughFusermount: false, watcher: null, number is { } known ? MountTable.Find(known.Major, known.Minor) : null, logger);
 
     /// <summary>Unmounts the mount of a number and no other; a busy one is detached lazily.</summary>
-    internal static UnmountOutcome Unmount(string path, int id) => DetachExactly(path, id);
+    internal static UnmountOutcome Unmount(string path, int id, bool force) => DetachExactly(path, id, force);
 
     private static unsafe string PathOf(SafeFileHandle place)
     {

@@ -81,7 +81,11 @@ public sealed partial class FuseMount : IDisposable
     }
 
     /// <summary>Unmounts; a busy mount is detached lazily and its open files go on until they are closed.</summary>
-    public UnmountOutcome Unmount()
+    public UnmountOutcome Unmount() => Unmount(force: false);
+
+    /// <summary>Unmounts.</summary>
+    /// <param name="force">Whether the connection ends as well, by umount2(2) alone: that takes no more privilege than to mount. Not through fusermount3.</param>
+    internal UnmountOutcome Unmount(bool force)
     {
         // Never unmount what somebody else mounted at the path after us.
         if (MountTable.Find(MountPoint) is not { } now || (_line is { } ours && !ours.SameDevice(now)))
@@ -89,7 +93,7 @@ public sealed partial class FuseMount : IDisposable
             return UnmountOutcome.AlreadyGone;
         }
 
-        UnmountOutcome outcome = _throughFusermount || _line is null ? Detach(MountPoint, direct: !_throughFusermount) : DetachExactly(MountPoint, now.Id);
+        UnmountOutcome outcome = _throughFusermount || _line is null ? Detach(MountPoint, direct: !_throughFusermount, force) : DetachExactly(MountPoint, now.Id, force);
         FuseLog.Unmounted(_logger, MountPoint, outcome);
         return outcome;
     }
@@ -106,16 +110,16 @@ public sealed partial class FuseMount : IDisposable
 
     /// <summary>Ends the connection by force: every waiting and later call of clients fails.</summary>
     /// <returns>False when fusectl cannot be reached at /sys/fs/fuse/connections.</returns>
-    public bool Abort()
+    public bool Abort() => Connection is { } connection && Abort(connection, mayBorrow: !_throughFusermount);
+
+    /// <summary>Ends a connection; the user it was mounted for may, and root.</summary>
+    /// <param name="connection">Its number.</param>
+    /// <param name="mayBorrow">Whether this process may mount fusectl.</param>
+    internal static bool Abort(int connection, bool mayBorrow)
     {
         const string Connections = "/sys/fs/fuse/connections";
-        if (Connection is not { } connection)
-        {
-            return false;
-        }
-
         // systemd keeps fusectl mounted; elsewhere it is borrowed for the moment.
-        bool borrowed = !_throughFusermount && MountTable.Find(Connections) is null
+        bool borrowed = mayBorrow && MountTable.Find(Connections) is null
             && Libc.Mount("fusectl", Connections, "fusectl", Libc.MountNoSuid | Libc.MountNoDev, "") == 0;
         try
         {
@@ -142,13 +146,18 @@ public sealed partial class FuseMount : IDisposable
         _watcher?.Dispose();
     }
 
-    private static UnmountOutcome Detach(string path, bool direct)
+    private static UnmountOutcome Detach(string path, bool direct, bool force = false)
     {
         if (!direct)
         {
             return Fusermount.Unmount(path, lazy: false) ? UnmountOutcome.Unmounted
                 : Fusermount.Unmount(path, lazy: true) ? UnmountOutcome.Detached
                 : UnmountOutcome.Failed;
+        }
+
+        if (force)
+        {
+            return Libc.Unmount(path, Libc.UnmountNoFollow | Libc.UnmountForce | Libc.UnmountDetach) == 0 ? UnmountOutcome.Unmounted : UnmountOutcome.Failed;
         }
 
         if (Libc.Unmount(path, Libc.UnmountNoFollow) == 0)
@@ -160,7 +169,7 @@ public sealed partial class FuseMount : IDisposable
     }
 
     /// <summary>Unmounts one mount and no other, even when somebody moves the directories above it meanwhile.</summary>
-    private static UnmountOutcome DetachExactly(string path, int id)
+    private static UnmountOutcome DetachExactly(string path, int id, bool force = false)
     {
         using SafeFileHandle parent = OpenPlace(Path.GetDirectoryName(path) ?? "/");
         // A mount point cannot be renamed or removed, so what is true of this name now stays true until the unmount.
@@ -173,7 +182,7 @@ public sealed partial class FuseMount : IDisposable
             }
         }
 
-        return Detach(name, direct: true);
+        return Detach(name, direct: true, force);
     }
 
     /// <summary>A handle on a place in the tree of names, invalid when there is none; asks the filesystem there nothing.</summary>

@@ -10,8 +10,9 @@ namespace GlanceGateway.Fuse;
 /// <param name="Minor">Minor number of <c>st_dev</c>; for FUSE also the name of the connection in fusectl.</param>
 /// <param name="MountPoint">Absolute path.</param>
 /// <param name="Type">Filesystem type, such as "fuse.example".</param>
+/// <param name="User">For whom it was mounted, as the kernel says; null for other filesystems than FUSE.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct MountLine(int Id, int Major, int Minor, string MountPoint, string Type)
+internal readonly record struct MountLine(int Id, int Major, int Minor, string MountPoint, string Type, uint? User = null)
 {
     internal bool IsFuse => Type == "fuse" || Type.StartsWith("fuse.", StringComparison.Ordinal);
 
@@ -37,6 +38,29 @@ internal static unsafe class MountTable
         }
 
         return found;
+    }
+
+    /// <summary>Numbers of all mounts.</summary>
+    internal static HashSet<int> Ids() => [.. File.ReadLines("/proc/self/mountinfo").Select(Parse).OfType<MountLine>().Select(static mount => mount.Id)];
+
+    /// <summary>The mount just made, among those that were not there before: the visible one of its path, type and user.</summary>
+    /// <returns>Null when the table does not show it.</returns>
+    /// <exception cref="FuseMountException">It is somewhere else: the directory was moved meanwhile.</exception>
+    internal static MountLine? FindNew(HashSet<int> before, string path, string type, uint user)
+    {
+        MountLine? found = null;
+        bool isElsewhere = false;
+        foreach (string line in File.ReadLines("/proc/self/mountinfo"))
+        {
+            if (Parse(line) is { } mount && !before.Contains(mount.Id) && mount.Type == type && mount.User == user)
+            {
+                isElsewhere |= mount.MountPoint != path;
+                found = mount.MountPoint == path ? mount : found;
+            }
+        }
+
+        // In a table with several new ones another may be the propagated copy or somebody else's; with none at the path it cannot be ours.
+        return found is null && isElsewhere ? throw new FuseMountException($"{path} was moved while it was being mounted.", Errno.EBUSY) : found;
     }
 
     /// <summary>The mount with a number, or null when it is gone.</summary>
@@ -96,7 +120,7 @@ internal static unsafe class MountTable
             && int.TryParse(fields[0], NumberStyles.None, CultureInfo.InvariantCulture, out int id)
             && int.TryParse(device[0], NumberStyles.None, CultureInfo.InvariantCulture, out int major)
             && int.TryParse(device[1], NumberStyles.None, CultureInfo.InvariantCulture, out int minor)
-                ? new MountLine(id, major, minor, Unescape(fields[4]), fields[separator + 1])
+                ? new MountLine(id, major, minor, Unescape(fields[4]), fields[separator + 1], UserOf(fields[separator + 1], fields[^1]))
                 : null;
     }
 
@@ -142,6 +166,16 @@ internal static unsafe class MountTable
     {
         byte* result = stackalloc byte[256];
         return Libc.Statx(Libc.AtCurrentDirectory, path, 0, Libc.StatxBasic, result) == 0 && KindOf(result) == 0xc000;
+    }
+
+    private static uint? UserOf(string type, string options)
+    {
+        const string Field = "user_id=";
+        // Other filesystems repeat what users said; that of FUSE is the kernel's.
+        string? option = type == "fuse" || type.StartsWith("fuse.", StringComparison.Ordinal)
+            ? options.Split(',').FirstOrDefault(static text => text.StartsWith(Field, StringComparison.Ordinal))
+            : null;
+        return option is not null && uint.TryParse(option.AsSpan(Field.Length), NumberStyles.None, CultureInfo.InvariantCulture, out uint user) ? user : null;
     }
 
     private static int KindOf(byte* statx) => *(ushort*)(statx + 28) & 0xf000; // stx_mode

@@ -19,6 +19,7 @@ internal static unsafe partial class Libc
     internal const ulong MountNoSuid = 2;
     internal const ulong MountNoDev = 4;
 
+    internal const int UnmountForce = 1;
     internal const int UnmountDetach = 2;
     internal const int UnmountNoFollow = 8;
 
@@ -102,6 +103,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     internal static partial int FileControl(int descriptor, int command, int argument);
+
+    [LibraryImport("libc", EntryPoint = "fstatfs", SetLastError = true)]
+    internal static partial int FileSystemStatus(int descriptor, void* result);
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     internal static partial int Close(int descriptor);

@@ -88,7 +88,8 @@ internal static unsafe class UnixMessages
             }
             while (length < 0 && Libc.LastError == Errno.EINTR);
 
-            if (length > 0 && message.ControlLength >= HeadBytes && *(int*)(control + 8) == SocketLevel && *(int*)(control + 12) == Rights)
+            // An empty packet can carry descriptors too.
+            if (length >= 0 && message.ControlLength >= HeadBytes && *(int*)(control + 8) == SocketLevel && *(int*)(control + 12) == Rights)
             {
                 int count = (int)Math.Min((*(nuint*)control - HeadBytes) / sizeof(int), MostDescriptors);
                 attached = new SafeFileHandle[count];

@@ -20,7 +20,7 @@ internal sealed class FakeServiceManager : IDisposable
 
     internal List<(string Name, SafeFileHandle Handle)> Stored { get; } = [];
 
-    internal IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string> { ["NOTIFY_SOCKET"] = _path };
+    internal IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string> { ["NOTIFY_SOCKET"] = _path, ["FDSTORE"] = "128" };
 
     /// <summary>Waits for a message that begins so, and does what messages say meanwhile.</summary>
     internal void Await(string beginning)
