@@ -112,13 +112,13 @@ if [ -n "$new" ]; then
   } >"$D/log/setup.log" 2>&1 || die "the monitor cannot be set up: $(tail -n 3 "$D/log/setup.log")"
 fi
 spawn mon.a ceph-mon -c "$CONF" -i a -f
-wait_for 30 "$D/run/mon.a.pid" port_open "$MON_PORT" || die "the monitor did not start: $(tail -n 3 "$D/log/mon.a.log")"
+wait_for 120 "$D/run/mon.a.pid" port_open "$MON_PORT" || die "the monitor did not start: $(tail -n 3 "$D/log/mon.a.log")"
 
 if [ -n "$new" ]; then
   # One session of the ceph client for all commands: each start of it costs half a second.
   ceph-osd -c "$CONF" -i 0 --mkfs --osd-uuid "$osd_uuid" >"$D/log/osd-mkfs.log" 2>&1 &
   mkfs=$!
-  LIMIT=60 admin >>"$D/log/setup.log" 2>&1 <<COMMANDS || die "the cluster cannot be set up: $(tail -n 3 "$D/log/setup.log")"
+  LIMIT=120 admin >>"$D/log/setup.log" 2>&1 <<COMMANDS || die "the cluster cannot be set up: $(tail -n 3 "$D/log/setup.log")"
 osd create $osd_uuid
 osd crush add osd.0 1.0 root=default host=localhost
 $(for p in $POOL $MORE $OTHERS; do printf '%s\n' "osd pool create $p 8 8 replicated" "osd pool application enable $p rbd"; done)
@@ -127,10 +127,10 @@ COMMANDS
   touch "$D/osd/done"
 fi
 spawn osd.0 ceph-osd -c "$CONF" -i 0 -f
-osd_is_up() { LIMIT=5 admin osd stat | grep -q '1 up'; }
-wait_for 45 "$D/run/osd.0.pid" osd_is_up || die "the OSD did not start: $(tail -n 3 "$D/log/osd.0.log")"
+osd_is_up() { LIMIT=15 admin osd stat | grep -q '1 up'; }
+wait_for 120 "$D/run/osd.0.pid" osd_is_up || die "the OSD did not start: $(tail -n 3 "$D/log/osd.0.log")"
 # Blocks until the pool's placement groups are active.
-timeout 60 rbd -c "$CONF" -k "$KEYRING" pool init "$POOL" >>"$D/log/setup.log" 2>&1 || die "the pool '$POOL' is not usable: $(tail -n 3 "$D/log/setup.log")"
+timeout 120 rbd -c "$CONF" -k "$KEYRING" pool init "$POOL" >>"$D/log/setup.log" 2>&1 || die "the pool '$POOL' is not usable: $(tail -n 3 "$D/log/setup.log")"
 
 cat <<SETTINGS
 CEPH_CONF=$CONF
