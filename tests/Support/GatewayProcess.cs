@@ -10,6 +10,7 @@ public sealed class GatewayProcess : IAsyncDisposable
 {
     private readonly Process process;
     private readonly StringBuilder log = new();
+    private int disposed;
 
     private GatewayProcess(Process process) => this.process = process;
 
@@ -64,15 +65,24 @@ public sealed class GatewayProcess : IAsyncDisposable
             }
         };
         gateway.process.BeginErrorReadLine();
-        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        if (await gateway.process.StandardOutput.ReadLineAsync(timeout.Token) is not { } said)
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(90));
+        try
         {
+            if (await gateway.process.StandardOutput.ReadLineAsync(timeout.Token) is { } said)
+            {
+                gateway.Address = new Uri(JsonDocument.Parse(said).RootElement.GetProperty("address").GetString()!);
+                return gateway;
+            }
+
             await gateway.process.WaitForExitAsync(timeout.Token);
             Assert.Fail($"glance-gateway did not start: exit code {gateway.process.ExitCode}\n{gateway.Log}");
-            return gateway;
+        }
+        catch (OperationCanceledException)
+        {
+            await gateway.KillAsync();
+            Assert.Fail($"glance-gateway did not answer within 90 s\n{gateway.Log}");
         }
 
-        gateway.Address = new Uri(JsonDocument.Parse(said).RootElement.GetProperty("address").GetString()!);
         return gateway;
     }
 
@@ -96,6 +106,11 @@ public sealed class GatewayProcess : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        {
+            return;
+        }
+
         if (!process.HasExited)
         {
             // In good order first: a killed gateway leaves its mount behind.
