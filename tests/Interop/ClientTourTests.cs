@@ -18,7 +18,7 @@ public sealed class ClientTourTests(KeystoneServer keystone) : IAsyncLifetime
     [Fact]
     public async Task The_clients_commands_do_what_they_say_as_far_as_roles_go()
     {
-        Assert.SkipUnless(Requires.FullCounts, "two hundred commands take minutes; run with --long");
+        Assert.SkipUnless(Requires.FullCounts, "two hundred commands take more than a minute; run with --long");
         await using var tour = await ClientTour.StartAsync(keystone);
         await Task.WhenAll(
             ImagesByTheUnifiedClientAsync(tour.Branch()), ImagesByTheImageClientAsync(tour.Branch()), ImportsAsync(tour.Branch()),
@@ -28,7 +28,9 @@ public sealed class ClientTourTests(KeystoneServer keystone) : IAsyncLifetime
         var openstack = RealClient.Cells(await tour.PassesAsync("demo", "openstack command list --group openstack.image.v2"))
             .Select(row => row[^1]).Where(command => command.StartsWith("image", StringComparison.Ordinal)).Select(command => $"openstack {command}");
         tour.Ends();
-        Assert.Empty(glance.Concat(openstack).Except(tour.Commands).Except(leftOut));
+        Assert.DoesNotContain(
+            glance.Concat(openstack).Except(leftOut),
+            command => !tour.Commands.Any(run => run == command || run.StartsWith(command + " ", StringComparison.Ordinal)));
     }
 
     private static async Task ImagesByTheUnifiedClientAsync(ClientTour tour)
