@@ -1,7 +1,7 @@
 namespace GlanceGateway.Images;
 
 /// <summary>What comes out of compressed data, read forward: a bomb, data packed twice and damage become refusals.</summary>
-internal sealed class UnpackedStream(Stream unpacked, long packedLength, int maxRatio) : Stream
+internal sealed class UnpackedStream(Stream unpacked, long packedLength, int maxRatio) : ForwardStream(unpacked)
 {
     /// <summary>Small things may be all zeros: no harm comes of less than this.</summary>
     private const long Harmless = 16L << 20;
@@ -9,26 +9,12 @@ internal sealed class UnpackedStream(Stream unpacked, long packedLength, int max
     private readonly byte[] front = new byte[4];
     private long total;
 
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException("Unpacked data is read forward only.");
-
-    public override long Position
-    {
-        get => throw new NotSupportedException("Unpacked data is read forward only.");
-        set => throw new NotSupportedException("Unpacked data is read forward only.");
-    }
-
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         int count;
         try
         {
-            count = await unpacked.ReadAsync(buffer, cancellationToken);
+            count = await Inner.ReadAsync(buffer, cancellationToken);
         }
         catch (InvalidDataException fault)
         {
@@ -49,37 +35,5 @@ internal sealed class UnpackedStream(Stream unpacked, long packedLength, int max
         return total <= Harmless || total / maxRatio <= packedLength
             ? count
             : throw Decompression.Refusal($"it grows to more than {maxRatio} times its size");
-    }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Unpacked data is read asynchronously only.");
-
-    public override void Flush()
-    {
-        // Nothing is written.
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException("Unpacked data is read forward only.");
-
-    public override void SetLength(long value) => throw new NotSupportedException("Unpacked data is read forward only.");
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Unpacked data is read forward only.");
-
-    public override async ValueTask DisposeAsync()
-    {
-        await unpacked.DisposeAsync();
-        await base.DisposeAsync();
-    }
-
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            unpacked.Dispose();
-        }
-
-        base.Dispose(disposing);
     }
 }
