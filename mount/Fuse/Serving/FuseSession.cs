@@ -228,6 +228,7 @@ public sealed partial class FuseSession
 
         Hold();
         _pending[request.Unique] = request;
+        LookAfter();
         ThreadPool.UnsafeQueueUserWorkItem(request, preferLocal: false);
     }
 
@@ -236,28 +237,6 @@ public sealed partial class FuseSession
         _pending.TryRemove(KeyValuePair.Create(request.Unique, request));
         request.Dispose();
         _device.DangerousRelease();
-    }
-
-    /// <summary>Handles an INTERRUPT for another request.</summary>
-    /// <returns>False when the target is not known yet: the kernel shall ask again.</returns>
-    internal bool Interrupt(ulong target)
-    {
-        if (_pending.TryGetValue(target, out PendingRequest? request))
-        {
-            request.Cancel();
-            return true;
-        }
-
-        // Answered inline in a moment anyway; asking again would only spin until then.
-        foreach (FuseWorker worker in _workers)
-        {
-            if (target != 0 && worker.Current == target)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private void Hold()
