@@ -14,7 +14,7 @@ internal sealed partial class Dialect
     public static readonly Dialect Sqlite = new()
     {
         LockingRows = "",
-        InsertingChange = "INSERT INTO changes (image_id, kind, changed_at) VALUES (@ImageId, @Kind, @ChangedAt) RETURNING sequence",
+        InsertingChange = "INSERT INTO changes (image_id, kind, changed_at, lost_by) VALUES (@ImageId, @Kind, @ChangedAt, @LostBy) RETURNING sequence",
     };
 
     public static readonly Dialect Postgres = new()
@@ -25,7 +25,7 @@ internal sealed partial class Dialect
         // one has seen all before it. The announcement is sent with the commit.
         InsertingChange = $"""
             LOCK TABLE change_turn IN EXCLUSIVE MODE;
-            WITH change AS (INSERT INTO changes (image_id, kind, changed_at) VALUES (@ImageId, @Kind, @ChangedAt) RETURNING sequence)
+            WITH change AS (INSERT INTO changes (image_id, kind, changed_at, lost_by) VALUES (@ImageId, @Kind, @ChangedAt, @LostBy) RETURNING sequence)
             SELECT sequence, pg_notify('{ChangeChannel}', sequence::text) FROM change
             """,
     };
