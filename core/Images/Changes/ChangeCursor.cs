@@ -52,7 +52,7 @@ internal readonly record struct ChangeCursor(long Sequence, long Mark)
     {
         cursor = default;
         Span<byte> closed = stackalloc byte[NonceBytes + ClearBytes + TagBytes];
-        if (text.Length != Base64Url.GetEncodedLength(closed.Length) || !Base64Url.TryDecodeFromChars(text, closed, out var length) || length != closed.Length)
+        if (!Base64Url.IsValid(text, out var length) || length != closed.Length || !Base64Url.TryDecodeFromChars(text, closed, out length) || length != closed.Length)
         {
             return false;
         }

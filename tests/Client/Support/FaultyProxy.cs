@@ -37,6 +37,9 @@ public sealed class FaultyProxy : IDisposable
     /// <summary>Gives every path an <c>ETag</c>, as a web server does whose files never change.</summary>
     public bool TellsTags { get; set; }
 
+    /// <summary>Leaves out what says that there is a change feed, as a Glance does.</summary>
+    public bool HidesFeed { get; set; }
+
     /// <summary>Breaks the next body off after so many bytes.</summary>
     public int? BreakNextAfter { get; set; }
 
@@ -128,6 +131,8 @@ public sealed class FaultyProxy : IDisposable
                 context.Response.Headers[name] = values.First();
         }
 
+        if (!HidesFeed && answer.Headers.TryGetValues("Link", out var links))
+            context.Response.Headers["Link"] = links.First();
         if (TellsTags)
             context.Response.Headers["ETag"] = $"\"{context.Request.Url!.AbsolutePath}\"";
         if (answer.Content.Headers.ContentLength is { } length)
