@@ -40,6 +40,12 @@ public sealed class FaultyProxy : IDisposable
     /// <summary>Leaves out what says that there is a change feed, as a Glance does.</summary>
     public bool HidesFeed { get; set; }
 
+    /// <summary>What the change feed answers; null to pass it on.</summary>
+    public int? FeedGives { get; set; }
+
+    /// <summary>Refuses the position of the next request for the feed, as a gateway over another registry does. False again when that was done.</summary>
+    public bool RefusesNextPosition { get; set; }
+
     /// <summary>Breaks the next body off after so many bytes.</summary>
     public int? BreakNextAfter { get; set; }
 
@@ -116,6 +122,17 @@ public sealed class FaultyProxy : IDisposable
         {
             context.Response.StatusCode = isUnavailable ? 503 : Status ?? RangesGive!.Value;
             return;
+        }
+
+        if (context.Request.RawUrl!.StartsWith("/gateway/", StringComparison.Ordinal))
+        {
+            var isRefused = RefusesNextPosition && context.Request.RawUrl.Contains("after=", StringComparison.Ordinal);
+            RefusesNextPosition &= !isRefused;
+            if ((isRefused ? 410 : FeedGives) is { } given)
+            {
+                context.Response.StatusCode = given;
+                return;
+            }
         }
 
         using HttpRequestMessage request = new(HttpMethod.Get, new Uri(Target, context.Request.RawUrl!));
