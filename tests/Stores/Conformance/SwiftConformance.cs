@@ -77,7 +77,7 @@ public sealed class SwiftFixture(bool hosted, string segmentSize, SwiftKind kind
         if (kind == SwiftKind.Tenants)
         {
             options["multi_tenant"] = true;
-            _project = (await (await SharedSwiftServer.GetWithKeystoneAsync()).LogInAsync("demo", "demo")).Project;
+            _project = await (await SharedSwiftServer.GetWithKeystoneAsync()).DemoProjectAsync();
         }
 
         options["container"] = _container;

@@ -14,6 +14,7 @@ public sealed class SwiftServer : IAsyncDisposable
     private readonly TempDirectory _root = new();
     private readonly Dictionary<string, string> _environment;
     private Dictionary<string, string> _settings = [];
+    private Task<string>? _demoProject;
 
     private SwiftServer(bool keystone)
     {
@@ -65,6 +66,15 @@ public sealed class SwiftServer : IAsyncDisposable
         if (KeystoneUrl is not null)
             await RunAsync("keystone", "stop");
         _root.Dispose();
+    }
+
+    /// <summary>The id of the project demo, asked for once.</summary>
+    public Task<string> DemoProjectAsync()
+    {
+        lock (_environment)
+            return _demoProject ??= AskAsync();
+
+        async Task<string> AskAsync() => (await LogInAsync("demo", "demo")).Project;
     }
 
     /// <summary>Logs in to Keystone as one of its users.</summary>
