@@ -33,7 +33,7 @@ internal sealed class SwiftTenants(SwiftSettings settings, SwiftConnection conne
     {
         project ??= ownProject;
         if (!AccountUrls.IsProject(project))
-            throw new StoreException(StoreError.Misconfigured, $"The project of the image cannot be the name of a Swift account; multi_tenant is for projects of Keystone.", imageId);
+            throw new StoreException(StoreError.Misconfigured, "The project of the image cannot be the name of a Swift account; multi_tenant is for projects of Keystone.", imageId);
         var container = $"{settings.Container}_{imageId}";
         return new ImagePlace(connection.For(project), container, imageId, $"swift+{endpoints[0].UrlOf(project)}/{container}/{imageId}", project);
     }
