@@ -11,6 +11,7 @@ internal static unsafe partial class Posix
     public const int Create = 0x40, Exclusive = 0x80, Truncate = 0x200, Append = 0x400, NonBlocking = 0x800, NoAccessTime = 0x40000, CloseOnExec = 0x80000, PathOnly = 0x200000;
     public const int SeekSet = 0, SeekEnd = 2, SeekData = 3, SeekHole = 4;
     public const int ProtectRead = 1, ProtectWrite = 2, MapShared = 1, MapPrivate = 2;
+    public const int DropPages = 4; // POSIX_FADV_DONTNEED
     public const int LockShared = 1, LockExclusive = 2, LockNonBlocking = 4;
     public const int GetOpenFileLock = 36, SetOpenFileLock = 37;
     public const ulong BlockDeviceSize = 0x80081272, SectorSize = 0x1268;
@@ -132,6 +133,16 @@ internal static unsafe partial class Posix
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     public static partial uint EffectiveUser();
+
+    /// <summary>Installs a handler, by address; system calls that it interrupts begin again where the kernel can have them.</summary>
+    [LibraryImport("libc", EntryPoint = "signal", SetLastError = true)]
+    public static partial nint Handle(int signal, nint handler);
+
+    [LibraryImport("libc", EntryPoint = "gettid")]
+    public static partial int ThreadId();
+
+    [LibraryImport("libc", EntryPoint = "tgkill", SetLastError = true)]
+    public static partial int SignalThread(int process, int thread, int signal);
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint SystemCall(nint number, int descriptor, void* buffer, nint count);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
 
 namespace GlanceGateway.MountChecks;
 
@@ -68,6 +69,43 @@ internal static class SharingChecks
         using var file = Descriptor.Open(subject.File);
         for (var piece = 0; piece < reference.Pieces.Count; piece++)
             reference.Compare("after readers were killed", piece, 0, file.ReadAll(reference.Pieces[piece].Offset, reference.Pieces[piece].Bytes.Length));
+    }
+
+    public static void Signalled(MountSubject subject)
+    {
+        // Without a handler nothing happens, so it may come late; and one that waits already is not sent twice.
+        const int Urgent = 23; // SIGURG
+        var reference = Reference.Of(subject);
+        // abs(3) as the handler: it takes a number, and does nothing that could be disturbed.
+        var before = Posix.Handle(Urgent, NativeLibrary.GetExport(NativeLibrary.GetMainProgramHandle(), "abs"));
+        Check.That(before != -1, "no handler for a signal can be set");
+        var (thread, sent) = (0, 0);
+        var reader = Task.Factory.StartNew(
+            () =>
+            {
+                Volatile.Write(ref thread, Posix.ThreadId());
+                for (var i = 0; i < 300; i++)
+                {
+                    using var file = Descriptor.Open(subject.File);
+                    var piece = i % reference.Pieces.Count;
+                    var (offset, expected) = reference.Pieces[piece];
+                    _ = Posix.Advise(file.Number, 0, 0, Posix.DropPages);
+                    reference.Compare("while signals came", piece, 0, file.ReadAll(offset, expected.Length));
+                }
+            },
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var since = Stopwatch.GetTimestamp();
+        while (!reader.IsCompleted)
+        {
+            Check.That(Stopwatch.GetElapsedTime(since) < subject.Patience, "a reader that gets signals does not come to its end");
+            if (Volatile.Read(ref thread) is not 0 and var target && Posix.SignalThread(Environment.ProcessId, target, Urgent) == 0)
+                sent++;
+            Thread.SpinWait(2000);
+        }
+
+        _ = Posix.Handle(Urgent, before);
+        reader.GetAwaiter().GetResult();
+        Check.That(sent > 0, "no signal could be sent");
     }
 
     public static void DeletedInUse(MountSubject subject)

@@ -20,6 +20,7 @@ public static class Table
         new("sendfile", "sendfile gives the same bytes", ReadingChecks.SendFile),
         new("read-ahead-advice", "advice about reading ahead is taken or ignored, never an error", ReadingChecks.Advice),
         new("interrupted-readers", "readers that are killed in the middle leave a mount that goes on", SharingChecks.Interrupted),
+        new("signalled-readers", "a signal that has a handler interrupts no open and no read", SharingChecks.Signalled),
         new("attributes", "size, inode, type and links are what they were, however they are asked", AttributeChecks.Stable),
         new("extended-attributes", "their sizes can be asked, small buffers are ERANGE, absent ones ENODATA", AttributeChecks.Extended),
         new("filesystem-statistics", "statvfs tells a read-only filesystem with long names", AttributeChecks.FileSystem),

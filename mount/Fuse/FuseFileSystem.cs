@@ -53,7 +53,7 @@ public abstract class FuseFileSystem
     /// <summary>Opens what <see cref="Open"/> could not open at once. Runs on the thread pool and may take as long as it needs.</summary>
     /// <param name="caller">Who opens.</param>
     /// <param name="node">The file.</param>
-    /// <param name="cancellationToken">Set when the opener was interrupted or the mount is gone. An open that succeeds all the same is released.</param>
+    /// <param name="cancellationToken">Set when the opener was killed or the mount is gone. An open that succeeds all the same is released.</param>
     public virtual ValueTask<OpenOutcome> OpenAsync(FuseCaller caller, ulong node, CancellationToken cancellationToken) =>
         ValueTask.FromResult(OpenOutcome.Failed(Errno.EIO));
 
@@ -74,7 +74,7 @@ public abstract class FuseFileSystem
     /// <param name="request">What to read.</param>
     /// <param name="destination">Exactly <see cref="ReadRequest.Size"/> bytes, valid until the task ends.</param>
     /// <param name="cancellationToken">
-    /// Set when the reader was interrupted or the mount is gone. Most killed readers send no interrupt (page cache and
+    /// Set when the reader was killed or the mount is gone. Most killed readers send no interrupt (page cache and
     /// direct reads are asynchronous in the kernel), so fetches need their own time-outs.
     /// </param>
     public virtual ValueTask<ReadOutcome> ReadAsync(ReadRequest request, Memory<byte> destination, CancellationToken cancellationToken) =>

@@ -98,25 +98,6 @@ public sealed class ProtocolTests
     }
 
     [Fact]
-    public void An_interrupt_ends_a_read_that_waits()
-    {
-        SampleFileSystem files = new();
-        SampleNode disk = files.AddFile("disk", new byte[100]);
-        disk.Gate = new TaskCompletionSource().Task;
-        using FakeKernel kernel = new(files);
-        ulong read = kernel.Send(FuseOpcode.Read, disk.Id, FakeKernel.Bytes(new ReadIn { Size = 100 }));
-        Client.Eventually(() => kernel.Session.PendingReads == 1, "the read waits");
-
-        kernel.Send(FuseOpcode.Interrupt, 0, FakeKernel.Bytes(new InterruptIn { Unique = read }));
-
-        (OutHeader header, byte[] payload) = kernel.Receive();
-        Assert.Equal(read, header.Unique);
-        Assert.Equal(-(int)Errno.EINTR, header.Error);
-        Assert.Empty(payload);
-        Client.Eventually(() => kernel.Session.PendingReads == 0, "the read is gone");
-    }
-
-    [Fact]
     public void An_interrupt_for_a_request_not_seen_yet_is_asked_for_again()
     {
         using FakeKernel kernel = new(new SampleFileSystem());

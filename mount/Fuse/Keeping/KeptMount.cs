@@ -42,6 +42,7 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
         _canBeTakenOver = (flags & KeeperProtocol.Kept) != 0;
         _isStored = (flags & KeeperProtocol.Stored) != 0;
         _line = MountTable.Find(MountPoint);
+        SeesKeeper = UnixMessages.PeerOf(link.Socket).Process > 0;
         (FuseNegotiation negotiation, List<KeptRegistration> registrations) = HeldMount.ReadState(ref answer);
         Negotiation = negotiation;
         Registrations = registrations;
@@ -58,6 +59,9 @@ public sealed class KeptMount : IBackingRegistrar, IDisposable
 
     /// <summary>The how manieth server of the mount this is, from 1.</summary>
     public uint Generation { get; }
+
+    /// <summary>Whether the keeper, who mounted, is in a pid namespace that this process sees: then it also sees who reads.</summary>
+    public bool SeesKeeper { get; }
 
     /// <summary>Whether there was a server before, some of whose files may be open.</summary>
     public bool IsTakenOver { get; }

@@ -25,8 +25,8 @@ public sealed class KeptServer : IMountServer
         ArgumentNullException.ThrowIfNull(options);
         Mount = mount;
         _logger = logger;
-        Session = new FuseSession(
-            mount.Device, mount.Negotiation, fileSystem, options with { BackingRegistrar = options.BackingRegistrar ?? mount, Resend = mount.IsTakenOver }, logger);
+        FuseSessionOptions own = options with { BackingRegistrar = options.BackingRegistrar ?? mount, Resend = mount.IsTakenOver, SeesCallers = options.SeesCallers && mount.SeesKeeper };
+        Session = new FuseSession(mount.Device, mount.Negotiation, fileSystem, own, logger);
     }
 
     /// <summary>The mount.</summary>

@@ -64,6 +64,12 @@ public sealed partial class FuseSession
     /// <summary>Reads that wait for bytes now; opens that wait are not among them.</summary>
     public int PendingReads => _pending.Values.Count(static request => request is PendingRead);
 
+    /// <summary>
+    /// The request that each reader thread is answering, 0 when it is none. Requests that wait for bytes hold no thread, so two looks a while apart
+    /// that are equal and hold no 0 mean that nobody takes requests any more. Empty before the start.
+    /// </summary>
+    public IReadOnlyList<ulong> Answering => [.. _workers.OfType<FuseWorker>().Select(static worker => worker.Current)];
+
     /// <summary>Ends when the kernel has: unmounted and the last file closed, or aborted.</summary>
     public Task Completion => _completion.Task;
 
@@ -222,6 +228,7 @@ public sealed partial class FuseSession
 
         Hold();
         _pending[request.Unique] = request;
+        LookAfter();
         ThreadPool.UnsafeQueueUserWorkItem(request, preferLocal: false);
     }
 
@@ -230,28 +237,6 @@ public sealed partial class FuseSession
         _pending.TryRemove(KeyValuePair.Create(request.Unique, request));
         request.Dispose();
         _device.DangerousRelease();
-    }
-
-    /// <summary>Handles an INTERRUPT for another request.</summary>
-    /// <returns>False when the target is not known yet: the kernel shall ask again.</returns>
-    internal bool Interrupt(ulong target)
-    {
-        if (_pending.TryGetValue(target, out PendingRequest? request))
-        {
-            request.Cancel();
-            return true;
-        }
-
-        // Answered inline in a moment anyway; asking again would only spin until then.
-        foreach (FuseWorker worker in _workers)
-        {
-            if (target != 0 && worker.Current == target)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private void Hold()

@@ -13,4 +13,10 @@ public sealed record FuseSessionOptions
 
     /// <summary>Asks the kernel for unanswered requests again: for whoever takes over a device from a server that died.</summary>
     public bool Resend { get; init; }
+
+    /// <summary>
+    /// Whether the mount was made in the pid namespace of this process, so that the thread ids of requests are those of its /proc. Where they are not, who waits
+    /// for an answer gets EINTR for any signal, since nobody can tell whether it kills him.
+    /// </summary>
+    public bool SeesCallers { get; init; } = true;
 }

@@ -1,7 +1,7 @@
 namespace GlanceGateway.Fuse;
 
 /// <summary>An open that waits for whatever is behind the file.</summary>
-internal sealed class PendingOpen(FuseSession session, ulong unique, ulong node, FuseCaller caller) : PendingRequest(session, unique)
+internal sealed class PendingOpen(FuseSession session, ulong unique, ulong node, FuseCaller caller) : PendingRequest(session, unique, caller.Pid)
 {
     protected override async Task AnswerAsync(CancellationToken cancellationToken)
     {

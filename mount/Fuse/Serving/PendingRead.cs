@@ -1,7 +1,7 @@
 namespace GlanceGateway.Fuse;
 
 /// <summary>A read whose bytes were not at hand.</summary>
-internal sealed class PendingRead(FuseSession session, ulong unique, ReadRequest request) : PendingRequest(session, unique)
+internal sealed class PendingRead(FuseSession session, ulong unique, ReadRequest request) : PendingRequest(session, unique, request.Caller.Pid)
 {
     protected override async Task AnswerAsync(CancellationToken cancellationToken)
     {

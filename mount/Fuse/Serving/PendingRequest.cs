@@ -1,18 +1,21 @@
 namespace GlanceGateway.Fuse;
 
 /// <summary>A request that takes its time. Runs on the thread pool; the reader thread has gone back to the device.</summary>
-internal abstract class PendingRequest(FuseSession session, ulong unique) : IThreadPoolWorkItem, IDisposable
+internal abstract class PendingRequest(FuseSession session, ulong unique, uint caller) : IThreadPoolWorkItem, IDisposable
 {
     private readonly CancellationTokenSource _cancellation = new();
     private int _answered;
 
     internal ulong Unique => unique;
 
+    /// <summary>The thread that waits; 0 when it is in another pid namespace than the mount.</summary>
+    internal uint Caller => caller;
+
     protected FuseSession Session => session;
 
     public void Execute() => _ = RunAsync();
 
-    /// <summary>The waiting task got a signal, or the mount is gone: answer now, the filesystem may take its time to stop.</summary>
+    /// <summary>The waiting thread is being killed, or the mount is gone: answer now, the filesystem may take its time to stop.</summary>
     internal void Cancel()
     {
         if (TryAnswer())

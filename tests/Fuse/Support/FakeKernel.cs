@@ -40,7 +40,7 @@ internal sealed unsafe class FakeKernel : IDisposable
         where T : unmanaged => MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)).ToArray();
 
     /// <summary>Sends a request with the given body and gives its number.</summary>
-    internal ulong Send(FuseOpcode opcode, ulong node, ReadOnlySpan<byte> body, ushort extensionWords = 0)
+    internal ulong Send(FuseOpcode opcode, ulong node, ReadOnlySpan<byte> body, ushort extensionWords = 0, uint thread = 0)
     {
         InHeader header = new()
         {
@@ -48,6 +48,7 @@ internal sealed unsafe class FakeKernel : IDisposable
             Opcode = (uint)opcode,
             Unique = _unique += 2,
             Node = node,
+            Pid = thread,
             ExtensionWords = extensionWords,
         };
         SendRaw([.. Bytes(header), .. body]);

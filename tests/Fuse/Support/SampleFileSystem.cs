@@ -36,13 +36,20 @@ internal sealed class SampleNode
     /// <summary>Reads miss and wait for this; null answers at once.</summary>
     internal Task? Gate { get; set; }
 
+    /// <summary>Opens wait for this; null opens at once.</summary>
+    internal Task? OpenGate { get; set; }
+
     /// <summary>Opens name this registration.</summary>
     internal BackingFile? Backing { get; set; }
 
     internal bool Throws { get; init; }
 
+    /// <summary>Reads go past the page cache.</summary>
+    internal bool IsDirect { get; set; }
+
     internal long Lookups;
     internal long Opens;
+    internal long WaitingOpens;
 }
 
 /// <summary>The smallest useful filesystem over the library: a tree in memory.</summary>
@@ -165,9 +172,22 @@ internal sealed class SampleFileSystem : FuseFileSystem
             throw new InvalidOperationException("a defect of the filesystem");
         }
 
-        reply = known.Backing is { } backing ? OpenReply.Passthrough(node, backing) : OpenReply.Cached(node);
-        Interlocked.Increment(ref known.Opens);
+        if (known.OpenGate is { IsCompletedSuccessfully: false })
+        {
+            Interlocked.Increment(ref known.WaitingOpens);
+            reply = OpenReply.Pending;
+            return Errno.None;
+        }
+
+        reply = Opened(known);
         return Errno.None;
+    }
+
+    public override async ValueTask<OpenOutcome> OpenAsync(FuseCaller caller, ulong node, CancellationToken cancellationToken)
+    {
+        SampleNode known = _nodes[node];
+        await (known.OpenGate ?? Task.CompletedTask).WaitAsync(cancellationToken);
+        return OpenOutcome.Done(Opened(known));
     }
 
     public override ReadOutcome TryRead(in ReadRequest request, Span<byte> destination)
@@ -274,6 +294,12 @@ internal sealed class SampleFileSystem : FuseFileSystem
 
         result = offset;
         return kind == SeekKind.Hole ? Errno.None : Errno.ENXIO;
+    }
+
+    private static OpenReply Opened(SampleNode node)
+    {
+        Interlocked.Increment(ref node.Opens);
+        return node.Backing is { } backing ? OpenReply.Passthrough(node.Id, backing) : node.IsDirect ? OpenReply.Direct(node.Id) : OpenReply.Cached(node.Id);
     }
 
     private static ReadOutcome Copy(SampleNode node, long offset, Span<byte> destination)
