@@ -6,6 +6,7 @@ using GlanceGateway.Host.Configuration;
 using GlanceGateway.Host.Logging;
 using GlanceGateway.Host.Metrics;
 using GlanceGateway.Host.Mounting;
+using GlanceGateway.Host.Serving;
 using GlanceGateway.View;
 
 namespace GlanceGateway.Host.Commands;
@@ -86,8 +87,10 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
         }
 
         Announce(request, mount, source, json || isChild);
+        await using var notices = ServiceNotices.Ready(() => mount.Answering, time, logger);
         _ = await Task.WhenAny(mount.Completion, Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken));
         var wasAsked = cancellationToken.IsCancellationRequested;
+        notices.TellStopping();
         if (!mount.IsKept)
             logger.LogInformation("{Reason}; files that are open are served for {Seconds} s more at most", wasAsked ? "Asked to stop" : "Unmounted", stopTimeout.TotalSeconds);
         return await mount.StopAsync(stopTimeout, CancellationToken.None) ? ExitCodes.Success : ExitCodes.Failure;
