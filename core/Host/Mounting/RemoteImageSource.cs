@@ -115,6 +115,10 @@ internal sealed class RemoteImageSource : IImageSource, IRawDisks, ISourceStatus
         }
 
         json.WriteEndArray();
+        json.WriteStartObject("hedges");
+        json.WriteNumber("asked", _client.Hedges.Asked);
+        json.WriteNumber("won", _client.Hedges.Won);
+        json.WriteEndObject();
         json.WriteNumber("downloads", _downloads.Count);
         WarmList?.WriteStatus(json);
         CacheStatusText.Write(json, _cache);

@@ -109,7 +109,7 @@ internal sealed partial class SqlTransaction
         if (image.Properties.Count == 0)
             return;
         await Connection.RunAsync(
-            "INSERT INTO image_properties (image_id, name, value, position) VALUES (@ImageId, @Name, @Value, @Position)",
+            _dialect.InsertingProperty,
             image.Properties.Select((property, position) =>
                 new PropertyRow { ImageId = image.Id, Name = property.Key, Value = property.Value, Position = position }),
             cancellationToken);
