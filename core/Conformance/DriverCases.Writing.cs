@@ -116,7 +116,7 @@ internal sealed partial class DriverCases
         var stored = await StoreAndSettleAsync(pattern, 1000);
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            async () => await Driver.BeginWriteAsync(new WriteRequest(NewAttempt(), 1, ProjectId: null), cancelled.Token));
+            async () => await Driver.BeginWriteAsync(new WriteRequest(NewAttempt(), 1, Fixture.ProjectId), cancelled.Token));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Driver.OpenAsync(stored.Location, cancelled.Token));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Driver.DeleteAsync(stored.Location, cancelled.Token));
 

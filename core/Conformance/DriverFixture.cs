@@ -15,6 +15,9 @@ public abstract class DriverFixture : IAsyncDisposable
     /// commit, as a single S3 PUT is.</summary>
     public virtual bool SettledAttemptsCannotCommit => true;
 
+    /// <summary>The project for which images are written; null for none. For a driver that has a place for each.</summary>
+    public virtual string? ProjectId => null;
+
     /// <summary>Whether the driver only reads. Then every test that writes is skipped, and the others read what <see cref="PlaceAsync"/> put there.</summary>
     public virtual bool ReadOnly => false;
 
