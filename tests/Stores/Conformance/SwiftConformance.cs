@@ -35,6 +35,9 @@ public sealed class SwiftFixture(bool hosted, string segmentSize, bool rados = f
     // An image of one segment is a single PUT, which knows nothing of what was settled before it.
     public override bool SettledAttemptsCannotCommit => false;
 
+    // The first segment is held back, because the image may end within it.
+    public override bool WritesLeaveResidue => segmentSize != "10MiB";
+
     public override async ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken)
     {
         var options = rados ? await OptionsOfRadosAsync() : OptionsOf(await SharedSwiftServer.GetAsync());
