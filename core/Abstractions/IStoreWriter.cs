@@ -15,7 +15,8 @@ public interface IStoreWriter : IAsyncDisposable
     int PreferredWriteSize { get; }
 
     /// <summary>Appends bytes.</summary>
-    /// <param name="data">The host's buffer: valid only until the task ends.</param>
+    /// <param name="data">The host's buffer: valid only until the task ends. An image's upload hands out memory that begins on a page of 4 KiB and
+    /// does not move; others need not.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <returns><see cref="StoreOutcome.Full"/> or <see cref="StoreOutcome.Denied"/> when the backend says so in the middle.</returns>
     ValueTask<StoreOutcome> WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken);

@@ -9,7 +9,8 @@ public sealed record WriteAttempt(string ImageId, string AttemptId);
 /// <param name="Attempt">Whose bytes these are.</param>
 /// <param name="DeclaredSize">Bytes to come, or null when the sender does not know. Zero means an empty image. The host ends a
 /// transfer that differs; a driver may rely on it for allocation only.</param>
-/// <param name="ProjectId">The project for which the write is done, for backends with a tenant of their own; null when there is none.</param>
+/// <param name="ProjectId">The project that owns the image, for backends that have a place for each; null when there is none. Only here: a
+/// driver that needs it to settle the attempt keeps it in the backend.</param>
 public sealed record WriteRequest(WriteAttempt Attempt, long? DeclaredSize, string? ProjectId);
 
 /// <summary>A finished object.</summary>

@@ -32,6 +32,12 @@ public sealed record ClientOptions
     /// <summary>The longest time that an endpoint is left alone.</summary>
     public TimeSpan LongestBreak { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>Where there are several endpoints: the part of the reads of a block that may be asked of a second one as well, because the first is late; 0 for none.</summary>
+    public double HedgeShare { get; init; } = 0.05;
+
+    /// <summary>How long a read may take until its answer begins without ever counting as late.</summary>
+    public TimeSpan HedgeFloor { get; init; } = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Images of one page of a list; an endpoint may give fewer.</summary>
     public int PageSize { get; init; } = 500;
 

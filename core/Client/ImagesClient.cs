@@ -27,6 +27,9 @@ public sealed class ImagesClient
     /// <summary>How the endpoints are, in the order of preference; empty before the first log-in.</summary>
     public IReadOnlyList<EndpointHealth> Health => _transport.Health;
 
+    /// <summary>How often a second endpoint was asked because the first was late.</summary>
+    public HedgeCounts Hedges => _transport.Hedges;
+
     /// <summary>The versions that the endpoint names, such as <c>v2.17</c>, newest first.</summary>
     /// <exception cref="StoreException">There is no answer, or it is no Images API.</exception>
     public async Task<IReadOnlyList<string>> DiscoverAsync(CancellationToken cancellationToken)
@@ -127,7 +130,7 @@ public sealed class ImagesClient
     {
         for (var attempt = 0; ; attempt++)
         {
-            using var answer = await _transport.GetAsync(path, range: null, patience ?? _transport.Options.Patience, cancellationToken);
+            using var answer = await _transport.GetAsync(path, range: null, mayHedge: false, patience ?? _transport.Options.Patience, cancellationToken);
             if (answer.StatusCode is not (HttpStatusCode.OK or HttpStatusCode.MultipleChoices))
                 return (answer.StatusCode, null);
             using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

@@ -23,7 +23,7 @@ internal sealed partial class DriverCases
         var stored = await StoreAndSettleAsync(pattern, 1000);
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            async () => await Driver.BeginWriteAsync(new WriteRequest(NewAttempt(), 1, ProjectId: null), Cancelled));
+            async () => await Driver.BeginWriteAsync(new WriteRequest(NewAttempt(), 1, Fixture.ProjectId), Cancelled));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Driver.OpenAsync(stored.Location, Cancelled));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Driver.DeleteAsync(stored.Location, Cancelled));
         if (Driver is IStoreCapacity room)

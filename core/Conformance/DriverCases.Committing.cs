@@ -44,7 +44,7 @@ internal sealed partial class DriverCases
         if (!Fixture.ReadOnly)
             Assert.Skip("The driver writes.");
 
-        var begin = await Driver.BeginWriteAsync(new WriteRequest(NewAttempt(), 10, ProjectId: null), Cancel);
+        var begin = await Driver.BeginWriteAsync(new WriteRequest(NewAttempt(), 10, Fixture.ProjectId), Cancel);
 
         Assert.Equal(StoreOutcome.Denied, begin.Outcome);
         Assert.Empty(await ResidueAsync());
@@ -59,7 +59,7 @@ internal sealed partial class DriverCases
         var stored = await StoreAndSettleAsync(new Pattern(23), 5000, image);
 
         var attempt = NewAttempt(image);
-        var begin = await Driver.BeginWriteAsync(new WriteRequest(attempt, 10, ProjectId: null), Cancel);
+        var begin = await Driver.BeginWriteAsync(new WriteRequest(attempt, 10, Fixture.ProjectId), Cancel);
         if (begin.IsOk)
         {
             await using var writer = begin.Value;

@@ -72,7 +72,7 @@ internal sealed partial class DriverCases(DriverFixture fixture, CancellationTok
     private async ValueTask<IStoreWriter> BeginAsync(WriteAttempt attempt, long? declared = null)
     {
         NeedsWriting();
-        var begin = await Driver.BeginWriteAsync(new WriteRequest(attempt, declared, ProjectId: null), Cancel);
+        var begin = await Driver.BeginWriteAsync(new WriteRequest(attempt, declared, Fixture.ProjectId), Cancel);
         Assert.Equal(StoreOutcome.Ok, begin.Outcome);
         return begin.Value!;
     }

@@ -22,6 +22,9 @@ public abstract class DriverFixture : IAsyncDisposable
     /// <summary>Whether <see cref="BreakAsync"/> works. Without, the cases of a broken backend are skipped.</summary>
     public virtual bool CanBreak => false;
 
+    /// <summary>The project for which images are written; null for none. For a driver that has a place for each.</summary>
+    public virtual string? ProjectId => null;
+
     /// <summary>Whether the driver only reads. Then every test that writes is skipped, and the others read what <see cref="PlaceAsync"/> put there.</summary>
     public virtual bool ReadOnly => false;
 

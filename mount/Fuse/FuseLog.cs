@@ -79,4 +79,10 @@ internal static partial class FuseLog
 
     [LoggerMessage(24, LogLevel.Error, "The keeper does not hold {MountPoint} any more, so it ends with this process: {Reason}")]
     internal static partial void KeeperForgot(ILogger logger, string mountPoint, string reason);
+
+    [LoggerMessage(26, LogLevel.Warning, "The socket {Path} was gone, or not this keeper's; it listens there again")]
+    internal static partial void KeeperReturned(ILogger logger, string path);
+
+    [LoggerMessage(27, LogLevel.Error, "The socket {Path} is gone, or not this keeper's, and it cannot listen there: {Reason}. It is tried again each second")]
+    internal static partial void KeeperLostItsPlace(ILogger logger, string path, string reason);
 }

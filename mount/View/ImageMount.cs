@@ -54,6 +54,9 @@ public sealed class ImageMount : IAsyncDisposable
     /// <summary>Whether the mount outlives this process.</summary>
     public bool IsKept => _server is KeptServer { Mount.IsKept: true };
 
+    /// <inheritdoc cref="FuseSession.Answering"/>
+    public IReadOnlyList<ulong> Answering => _server.Session.Answering;
+
     /// <summary>Images shown now.</summary>
     public int Images => _tree.ImageCount;
 

@@ -6,12 +6,14 @@ namespace GlanceGateway.Plugins.FileSystem;
 /// <param name="Name">For the log.</param>
 /// <param name="IsLocal">Whether what another machine does to a file cannot show here behind the kernel's back, and a read cannot hang on a network.
 /// Only such files are handed to sendfile and the mount's passthrough, which nobody checks or times out.</param>
-internal sealed record FileSystemKind(string Name, bool IsLocal)
+/// <param name="WritesDirectly">Whether O_DIRECT means that aligned writes reach the device without a copy. Others take the flag and do something
+/// else: copy for a checksum (Btrfs), compress (ZFS), or wait for a server at every write (NFS).</param>
+internal sealed record FileSystemKind(string Name, bool IsLocal, bool WritesDirectly = false)
 {
     private static readonly FrozenDictionary<uint, FileSystemKind> kinds = new Dictionary<uint, FileSystemKind>
     {
-        [0x0000ef53] = new("ext2, ext3 or ext4", true),
-        [0x58465342] = new("XFS", true),
+        [0x0000ef53] = new("ext2, ext3 or ext4", true, WritesDirectly: true),
+        [0x58465342] = new("XFS", true, WritesDirectly: true),
         [0x9123683e] = new("Btrfs", true),
         [0x2fc12fc1] = new("ZFS", true),
         [0xca451a4e] = new("bcachefs", true),

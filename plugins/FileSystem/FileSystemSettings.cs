@@ -29,6 +29,9 @@ internal sealed class FileSystemSettings
     /// <summary>Whether files are handed to sendfile and the mount; null to decide by the filesystem.</summary>
     public bool? LocalFiles { get; init; }
 
+    /// <summary>Bytes at the beginning of a new image that stay in the page cache; the rest is written past it where the filesystem can.</summary>
+    public required long CachedBytes { get; init; }
+
     /// <summary>What can be set.</summary>
     public static IReadOnlyList<OptionDescriptor> Options { get; } =
     [
@@ -39,6 +42,7 @@ internal sealed class FileSystemSettings
         new("thin_provisioning", OptionType.Flag, "Whether runs of zeros are left out and take no room.", Default: true),
         new("chunk_size", OptionType.Size, "Bytes of one read or write; between 64KiB and 8MiB, rounded up to a power of two.", Default: 1024L * 1024),
         new("local_files", OptionType.Text, "Whether the kernel sends and maps the files itself: always, never, or auto for filesystems known to be local.", Default: "auto"),
+        new("cached_bytes", OptionType.Size, "How much of a new image its upload leaves in the page cache; the rest goes straight to the device on ext4 and XFS.", Default: 64L * 1024 * 1024),
     ];
 
     /// <summary>Reads and checks the options, and the metadata file.</summary>
@@ -55,6 +59,7 @@ internal sealed class FileSystemSettings
             MountPoints = options.TryGet<string>("metadata_file", out var file) ? MountPoints.Read(file) : MountPoints.None,
             Thin = options.Get<bool>("thin_provisioning"),
             RequestSize = (int)BitOperations.RoundUpToPowerOf2((ulong)Math.Clamp(chunk, SmallestChunk, LargestChunk)),
+            CachedBytes = options.Get<long>("cached_bytes"),
             LocalFiles = options.Get<string>("local_files") switch
             {
                 "auto" => null,

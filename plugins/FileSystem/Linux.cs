@@ -39,10 +39,14 @@ internal static partial class Linux
     private const int NonBlocking = 0x800;
     private const int CloseOnExec = 0x80000;
 
-    // The two flags whose values differ between the architectures that .NET runs on.
+    private const int GetStatusFlags = 3;
+    private const int SetStatusFlags = 4;
+
+    // The flags whose values differ between the architectures that .NET runs on.
     private static readonly bool ArmFlags = RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64;
     private static readonly int DirectoryOnly = ArmFlags ? 0x4000 : 0x10000;
     private static readonly int NoFollow = ArmFlags ? 0x8000 : 0x20000;
+    private static readonly int Direct = ArmFlags ? 0x10000 : 0x4000;
 
     /// <summary>Opens a directory, for the calls below and for its fsync.</summary>
     public static int OpenDirectory(string path, out SafeFileHandle handle)
@@ -75,6 +79,13 @@ internal static partial class Linux
 
     /// <summary>Sets the mode, whatever the umask.</summary>
     public static int ChangeMode(SafeFileHandle handle, UnixFileMode mode) => fchmod(handle, (uint)mode) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    /// <summary>Says whether writes go past the page cache from now on (O_DIRECT).</summary>
+    public static int SetDirect(SafeFileHandle handle, bool isDirect)
+    {
+        var flags = fcntl(handle, GetStatusFlags, 0);
+        return flags >= 0 && fcntl(handle, SetStatusFlags, isDirect ? flags | Direct : flags & ~Direct) == 0 ? 0 : Marshal.GetLastPInvokeError();
+    }
 
     /// <summary>0 when files can be made in the directory; EROFS and EACCES are the usual other answers.</summary>
     public static int CheckWritable(SafeFileHandle directory) => faccessat(directory, ".", WriteAccess, 0) == 0 ? 0 : Marshal.GetLastPInvokeError();
@@ -175,6 +186,9 @@ internal static partial class Linux
 
     [LibraryImport("libc", SetLastError = true)]
     private static unsafe partial int fstatfs(SafeFileHandle handle, byte* buffer);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fcntl(SafeFileHandle handle, int command, nint argument);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int fsync(SafeFileHandle handle);

@@ -33,20 +33,21 @@ internal sealed class S3Connection : IDisposable
         this.settings = settings;
         this.time = time;
         http = MakeHttpClient(settings);
-        client = new AmazonS3Client(
-            new BasicAWSCredentials(settings.AccessKey, settings.SecretKey),
-            new AmazonS3Config
-            {
-                ServiceURL = settings.Endpoint.GetLeftPart(UriPartial.Authority),
-                AuthenticationRegion = settings.Region,
-                ForcePathStyle = settings.PathStyle,
+        var config = new AmazonS3Config
+        {
+            ServiceURL = settings.Endpoint.GetLeftPart(UriPartial.Authority),
+            AuthenticationRegion = settings.Region,
+            ForcePathStyle = settings.PathStyle,
 
-                // By default the SDK adds CRC trailers that RadosGW and others refuse. TLS guards the way, the registry's digest the bytes.
-                RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
-                ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
-                HttpClientFactory = new OneHttpClient(http),
-                MaxErrorRetry = 2,
-            });
+            // By default the SDK adds CRC trailers that RadosGW and others refuse. TLS guards the way, the registry's digest the bytes.
+            RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
+            ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
+            HttpClientFactory = new OneHttpClient(http),
+            MaxErrorRetry = 2,
+        };
+        if (BucketEndpoint.Knows(settings))
+            config.EndpointProvider = new BucketEndpoint(settings);
+        client = new AmazonS3Client(new BasicAWSCredentials(settings.AccessKey, settings.SecretKey), config);
     }
 
     /// <summary>Limits a step that <see cref="GetAsync"/> leaves to its caller: reading the body.</summary>

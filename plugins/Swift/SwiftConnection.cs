@@ -14,27 +14,37 @@ namespace GlanceGateway.Plugins.Swift;
 /// <param name="AttemptId">Who wrote it; null when it was not this product.</param>
 /// <param name="IsStaticLarge">Whether it is a static large object.</param>
 /// <param name="Manifest">Container and prefix of the segments of a dynamic large object; null for others.</param>
-internal sealed record ObjectFacts(long Length, string? ETag, string? Timestamp, string? AttemptId, bool IsStaticLarge, string? Manifest)
+/// <param name="Project">Of a marker: the project in whose account its attempt works.</param>
+/// <param name="IsLink">Whether it only points to another object. Told where links are not followed.</param>
+internal sealed record ObjectFacts(long Length, string? ETag, string? Timestamp, string? AttemptId, bool IsStaticLarge, string? Manifest, string? Project, bool IsLink)
 {
     /// <summary>What identifies this state. A dynamic large object's tag depends on how far its listing has come, so its time is taken.</summary>
     public string? Validator => Manifest is null ? ETag ?? Timestamp : Timestamp;
 }
 
 /// <summary>An object in a listing.</summary>
-internal sealed record ListedObject(string Name, long Bytes, DateTimeOffset? ModifiedAt);
+internal sealed record ListedObject(string Name, long Bytes, string ETag, DateTimeOffset? ModifiedAt);
 
-/// <summary>Every request to the account, with a token that holds, tried again where that is safe.</summary>
+/// <summary>
+/// Every request to an account, with a token that holds, tried again where that is safe. In the account of a project, whose members may put
+/// there what they like, no object is followed to another: see <see cref="SourceSegments"/>.
+/// </summary>
 internal sealed class SwiftConnection : IDisposable
 {
     /// <summary>The metadata that names the attempt which wrote an object.</summary>
     public const string AttemptHeader = "X-Object-Meta-Glance-Attempt";
+
+    /// <summary>The metadata of a marker that name the project in whose account the attempt works.</summary>
+    public const string ProjectHeader = "X-Object-Meta-Glance-Project";
     private const int Tries = 3;
 
     private readonly SwiftSettings _settings;
     private readonly TimeProvider _time;
     private readonly HttpClient _client;
     private readonly SwiftSession _session;
+    private readonly string? _project;
 
+    /// <summary>To the account of the log-in.</summary>
     public SwiftConnection(SwiftSettings settings, TimeProvider time)
     {
         _settings = settings;
@@ -54,6 +64,22 @@ internal sealed class SwiftConnection : IDisposable
         };
         _client.DefaultRequestHeaders.UserAgent.ParseAdd("GlanceGateway/0.1");
         _session = new SwiftSession(settings, _client, time);
+    }
+
+    private SwiftConnection(SwiftConnection own, string project) =>
+        (_settings, _time, _client, _session, _project) = (own._settings, own._time, own._client, own._session, project);
+
+    /// <summary>Whether this leads into the account of a project, where its members may change things too.</summary>
+    public bool IsOfProject => _project is not null;
+
+    /// <summary>The same, to the account of a project. Not to be disposed.</summary>
+    public SwiftConnection For(string project) => new(this, project);
+
+    /// <summary>The log-in that requests are sent with.</summary>
+    public async Task<SwiftLogin> LogInAsync(CancellationToken cancellationToken)
+    {
+        using var limit = Limit(cancellationToken);
+        return await RunAsync(limit, token => _session.GetAsync(null, token), cancellationToken, default);
     }
 
     /// <summary>A limit for the server's silence.</summary>
@@ -128,7 +154,7 @@ internal sealed class SwiftConnection : IDisposable
     /// <summary>What an object is; null when there is none.</summary>
     public async Task<(HttpStatusCode Status, ObjectFacts? Facts)> DescribeAsync(string container, string name, CancellationToken cancellationToken)
     {
-        using var response = await SendAsync(HttpMethod.Head, PathOf(container, name), null, cancellationToken);
+        using var response = await SendAsync(HttpMethod.Head, PathOf(container, name) + (IsOfProject ? "?symlink=get" : ""), null, cancellationToken);
         return (response.StatusCode, response.IsSuccessStatusCode ? FactsOf(response) : null);
     }
 
@@ -140,6 +166,8 @@ internal sealed class SwiftConnection : IDisposable
             var path = $"/{Uri.EscapeDataString(container)}?format=json&limit=1000&prefix={Uri.EscapeDataString(prefix)}&marker={Uri.EscapeDataString(marker)}";
             using var response = await SendAsync(HttpMethod.Get, path, null, cancellationToken);
             if (response.StatusCode == HttpStatusCode.NoContent)
+                yield break;
+            if (response.StatusCode == HttpStatusCode.NotFound && IsOfProject)
                 yield break;
             if (!response.IsSuccessStatusCode)
                 throw FaultOf(response, "The container could not be listed");
@@ -158,7 +186,7 @@ internal sealed class SwiftConnection : IDisposable
                     if (!entry.TryGetProperty("name", out var named))
                         continue;
                     marker = named.GetString()!;
-                    yield return new ListedObject(marker, entry.GetProperty("bytes").GetInt64(), TimeIn(entry));
+                    yield return new ListedObject(marker, entry.GetProperty("bytes").GetInt64(), entry.TryGetProperty("hash", out var tag) ? tag.GetString() ?? "" : "", TimeIn(entry));
                 }
             }
         }
@@ -235,6 +263,9 @@ internal sealed class SwiftConnection : IDisposable
     public static string PathOf(string container, string name) =>
         $"/{Uri.EscapeDataString(container)}/{string.Join('/', name.Split('/').Select(Uri.EscapeDataString))}";
 
+    /// <summary>For reading: of an account of ours as the server puts it together, of a project's as it is.</summary>
+    public string PlainPathOf(string container, string name) => PathOf(container, name) + (IsOfProject ? "?symlink=get&multipart-manifest=get" : "");
+
     public static ObjectFacts FactsOf(HttpResponseMessage response)
     {
         var content = response.Content.Headers;
@@ -244,13 +275,17 @@ internal sealed class SwiftConnection : IDisposable
             Header("X-Timestamp"),
             Header(AttemptHeader),
             string.Equals(Header("X-Static-Large-Object"), "true", StringComparison.OrdinalIgnoreCase),
-            Header("X-Object-Manifest"));
+            Header("X-Object-Manifest"),
+            Header(ProjectHeader),
+            Header("X-Symlink-Target") is not null);
 
         string? Header(string name) => response.Headers.NonValidated.TryGetValues(name, out var values) ? values.ToString().Trim('"') : null;
     }
 
     public void Dispose()
     {
+        if (IsOfProject)
+            return;
         _client.Dispose();
         _session.Dispose();
     }
@@ -261,7 +296,7 @@ internal sealed class SwiftConnection : IDisposable
         HttpMethod method, string path, Action<HttpRequestMessage>? prepare, SwiftLogin? refused, CancellationToken cancellationToken)
     {
         var login = await _session.GetAsync(refused, cancellationToken);
-        using var request = new HttpRequestMessage(method, login.StorageUrl.AbsoluteUri.TrimEnd('/') + path);
+        using var request = new HttpRequestMessage(method, login.UrlOf(_project) + path);
         request.Headers.TryAddWithoutValidation("X-Auth-Token", login.Token);
         prepare?.Invoke(request);
         return (await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken), login);

@@ -18,8 +18,15 @@ namespace GlanceGateway.Plugins.Swift;
 /// <item>an image's object is removed for an attempt only when its metadata name that attempt; then its segments, the marker last;</item>
 /// <item>the server checks the segments of a manifest when it takes it, so a settled attempt with segments cannot commit.</item>
 /// </list>
+/// <para>
+/// With <c>multi_tenant</c> an image lies in the account of its project (<see cref="SwiftTenants"/>). Then every attempt has a marker, from
+/// its beginning; it stays in the store's one container, in our own account, and names the project, so that residue is found without
+/// walking accounts. The image's own container goes with the image, or with the last attempt at it; an attempt that was settled finds no
+/// container and cannot commit. Names in a project's account are never followed to other objects (<see cref="SourceSegments"/>).
+/// </para>
 /// </summary>
-internal sealed class SwiftDriver(SwiftSettings settings, SwiftConnection connection, IStoreContext context, int mostSegments, long largestObject, bool hasConditionalPut)
+internal sealed class SwiftDriver(
+    SwiftSettings settings, SwiftConnection connection, SwiftTenants? tenants, IStoreContext context, int mostSegments, long largestObject, bool hasConditionalPut)
     : IStorageDriver
 {
     private readonly SegmentBuffers _buffers = new(settings.SegmentSize, settings.SegmentsInFlight + 1);
@@ -30,34 +37,47 @@ internal sealed class SwiftDriver(SwiftSettings settings, SwiftConnection connec
         var plan = new SegmentPlan(Math.Min(settings.SegmentSize, largestObject), request.DeclaredSize, mostSegments, largestObject);
         if (request.DeclaredSize is { } declared && !plan.Fits(declared))
             return StoreOutcome.Full;
-        var (status, found) = await connection.DescribeAsync(settings.Container, request.Attempt.ImageId, cancellationToken);
+        var place = tenants?.PlaceOf(request.ProjectId, request.Attempt.ImageId) ?? PlaceOf(request.Attempt.ImageId);
+        var (status, found) = await place.Connection.DescribeAsync(place.Container, place.Name, cancellationToken);
         if (found is not null)
             return StoreOutcome.Duplicate;
-        if (status == HttpStatusCode.NotFound)
-            return new SwiftWriter(this, connection, settings, plan, _buffers, request, context.Time);
-        return SwiftConnection.OutcomeOf(status) ?? throw Odd(status, "The image's name could not be examined", request.Attempt.ImageId);
+        if (status != HttpStatusCode.NotFound)
+            return OutcomeOf(place, status) ?? throw Odd(status, "The image's name could not be examined", place.Name);
+        if (place.Project is not null && await PrepareAsync(place, request.Attempt, cancellationToken) is var outcome and not StoreOutcome.Ok)
+            return outcome;
+        return new SwiftWriter(this, place, isMarked: place.Project is not null, settings, plan, _buffers, request, context.Time);
     }
 
     public async ValueTask<StoreResult<IByteSource>> OpenAsync(string location, CancellationToken cancellationToken)
     {
-        var (container, name) = SwiftNames.Parse(settings, location);
-        var (status, facts) = await connection.DescribeAsync(container, name, cancellationToken);
-        if (facts is not null)
-            return new SwiftSource(connection, container, name, facts);
-        if (status == HttpStatusCode.NotFound)
-            await ThrowIfContainerIsGoneAsync(container, cancellationToken);
-        return SwiftConnection.OutcomeOf(status) ?? throw Odd(status, "The image could not be opened", name);
+        var place = Find(location);
+        var (status, facts) = await place.Connection.DescribeAsync(place.Container, place.Name, cancellationToken);
+        if (facts is null)
+        {
+            await ThrowIfContainerIsGoneAsync(place, status, cancellationToken);
+            return OutcomeOf(place, status) ?? throw Odd(status, "The image could not be opened", place.Name);
+        }
+
+        if (place.Project is null || (!facts.IsStaticLarge && facts.Manifest is null && !facts.IsLink))
+            return new SwiftSource(place, facts);
+        if (facts.IsLink)
+            throw new StoreException(StoreError.Corrupt, $"In the account of project '{place.Project}' a symbolic link stands where the image was, and is not followed.", place.Name);
+        return await SourceSegments.ResolveAsync(place, facts, cancellationToken) is var (whole, segments) ? new SwiftSource(place, whole, segments) : StoreOutcome.Absent;
     }
 
     public async ValueTask<StoreOutcome> DeleteAsync(string location, CancellationToken cancellationToken)
     {
-        var (container, name) = SwiftNames.Parse(settings, location);
-        var (status, facts) = await connection.DescribeAsync(container, name, cancellationToken);
-        if (facts is not null)
-            return await RemoveObjectAsync(container, name, facts, cancellationToken);
-        if (status == HttpStatusCode.NotFound)
-            await ThrowIfContainerIsGoneAsync(container, cancellationToken);
-        return SwiftConnection.OutcomeOf(status) ?? throw Odd(status, "The image could not be deleted", name);
+        var place = Find(location);
+        var (status, facts) = await place.Connection.DescribeAsync(place.Container, place.Name, cancellationToken);
+        await ThrowIfContainerIsGoneAsync(place, status, cancellationToken);
+        var outcome = facts is not null
+            ? await RemoveObjectAsync(place, facts, cancellationToken)
+            : OutcomeOf(place, status) ?? throw Odd(status, "The image could not be deleted", place.Name);
+
+        // Also when the object is gone: an earlier call may have come as far as that.
+        if (place.Project is not null && outcome is StoreOutcome.Ok or StoreOutcome.Absent)
+            await RemoveContainerAsync(place, attempt: null, cancellationToken);
+        return outcome;
     }
 
     public async IAsyncEnumerable<Residue> ListResidueAsync([EnumeratorCancellation] CancellationToken cancellationToken)
@@ -72,25 +92,44 @@ internal sealed class SwiftDriver(SwiftSettings settings, SwiftConnection connec
     public async ValueTask SettleAsync(WriteAttempt attempt, bool keepCommitted, CancellationToken cancellationToken)
     {
         var marker = SwiftNames.MarkerOf(attempt);
-        var (status, own) = await connection.DescribeAsync(settings.Container, attempt.ImageId, cancellationToken);
+        var place = PlaceOf(attempt.ImageId);
+        if (tenants is not null)
+        {
+            var (marked, facts) = await connection.DescribeAsync(settings.Container, marker, cancellationToken);
+            if (marked == HttpStatusCode.NotFound)
+            {
+                await ThrowIfContainerIsGoneAsync(place, marked, cancellationToken);
+                return;
+            }
+
+            // A marker of no project is of the time before multi_tenant.
+            if (facts is null)
+                throw Odd(marked, "The attempt's marker could not be examined", attempt.ImageId);
+            if (facts.Project is { } project)
+                place = tenants.PlaceOf(project, attempt.ImageId);
+        }
+
+        var (status, own) = await place.Connection.DescribeAsync(place.Container, place.Name, cancellationToken);
         if (own is null && status != HttpStatusCode.NotFound)
             throw Odd(status, "The image's name could not be examined", attempt.ImageId);
         var isOurs = own?.AttemptId == attempt.AttemptId;
         if (isOurs && !keepCommitted)
         {
-            var outcome = await RemoveObjectAsync(settings.Container, attempt.ImageId, own!, cancellationToken);
+            var outcome = await RemoveObjectAsync(place, own!, cancellationToken);
             if (outcome is not (StoreOutcome.Ok or StoreOutcome.Absent))
                 throw new StoreException(StoreError.Misconfigured, "The object of an unfinished attempt may not be deleted.", attempt.ImageId);
-            isOurs = false;
+            (isOurs, own) = (false, null);
         }
 
         // Segments of an object that stays are its bytes.
         if (!isOurs)
         {
-            await foreach (var segment in connection.ListAsync(settings.Container, SwiftNames.SegmentsOf(attempt), cancellationToken))
-                await connection.RemoveAsync(settings.Container, segment.Name, cancellationToken);
+            await foreach (var segment in place.Connection.ListAsync(place.Container, SwiftNames.SegmentsOf(attempt), cancellationToken))
+                await place.Connection.RemoveAsync(place.Container, segment.Name, cancellationToken);
         }
 
+        if (place.Project is not null && own is null)
+            await RemoveContainerAsync(place, attempt, cancellationToken);
         await connection.RemoveAsync(settings.Container, marker, cancellationToken);
     }
 
@@ -101,28 +140,28 @@ internal sealed class SwiftDriver(SwiftSettings settings, SwiftConnection connec
     }
 
     /// <summary>Commits an image of one segment. Repeatable.</summary>
-    internal async Task<StoreResult<StoredObject>> PublishAsync(WriteAttempt attempt, MemorySegment body, CancellationToken cancellationToken)
+    internal async Task<StoreResult<StoredObject>> PublishAsync(ImagePlace place, WriteAttempt attempt, MemorySegment body, CancellationToken cancellationToken)
     {
-        if (!hasConditionalPut && await FindAsync(attempt, body.Length, cancellationToken) is { } already)
+        if (!hasConditionalPut && await FindAsync(place, attempt, body.Length, cancellationToken) is { } already)
             return already;
-        using var answer = await connection.SendAsync(
+        using var answer = await place.Connection.SendAsync(
             HttpMethod.Put,
-            SwiftConnection.PathOf(settings.Container, attempt.ImageId),
+            SwiftConnection.PathOf(place.Container, place.Name),
             request => Prepare(request, attempt, body.ToContent()),
             cancellationToken);
         if (answer.IsSuccessStatusCode)
-            return Stored(attempt, body.Length);
+            return Stored(place, body.Length);
 
         // Our own PUT of an earlier try, of which the answer was lost, is a success.
-        if (answer.StatusCode == HttpStatusCode.PreconditionFailed && await FindAsync(attempt, body.Length, cancellationToken) is { } found)
+        if (answer.StatusCode == HttpStatusCode.PreconditionFailed && await FindAsync(place, attempt, body.Length, cancellationToken) is { } found)
             return found;
-        return Refused(connection, answer, "The image could not be stored", attempt);
+        return Refused(place.Connection, answer, "The image could not be stored", attempt);
     }
 
     /// <summary>Commits an image of segments. Repeatable.</summary>
-    internal async Task<StoreResult<StoredObject>> PublishAsync(WriteAttempt attempt, IReadOnlyList<StoredSegment> segments, long size, CancellationToken cancellationToken)
+    internal async Task<StoreResult<StoredObject>> PublishAsync(ImagePlace place, WriteAttempt attempt, IReadOnlyList<StoredSegment> segments, long size, CancellationToken cancellationToken)
     {
-        if (await FindAsync(attempt, size, cancellationToken) is { } already)
+        if (await FindAsync(place, attempt, size, cancellationToken) is { } already)
             return already;
         var manifest = new JsonArray([.. segments.Select(segment => new JsonObject
         {
@@ -131,18 +170,18 @@ internal sealed class SwiftDriver(SwiftSettings settings, SwiftConnection connec
             ["size_bytes"] = segment.Size,
         })]);
         var json = JsonSerializer.SerializeToUtf8Bytes(manifest);
-        using var answer = await connection.SendAsync(
+        using var answer = await place.Connection.SendAsync(
             HttpMethod.Put,
-            SwiftConnection.PathOf(settings.Container, attempt.ImageId) + "?multipart-manifest=put",
+            SwiftConnection.PathOf(place.Container, place.Name) + "?multipart-manifest=put",
             request => Prepare(request, attempt, new ByteArrayContent(json)),
             cancellationToken);
 
         // Also after a success: what the registry records is what can be read, with all its bytes.
-        if ((answer.IsSuccessStatusCode || answer.StatusCode == HttpStatusCode.PreconditionFailed) && await FindAsync(attempt, size, cancellationToken) is { } found)
+        if ((answer.IsSuccessStatusCode || answer.StatusCode == HttpStatusCode.PreconditionFailed) && await FindAsync(place, attempt, size, cancellationToken) is { } found)
             return found;
         if (answer.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.Conflict or HttpStatusCode.NotFound)
             throw new StoreException(StoreError.Unexpected, "The server does not take the manifest: segments are missing, so the attempt was settled meanwhile.", attempt.ImageId);
-        return Refused(connection, answer, "The manifest could not be stored", attempt);
+        return Refused(place.Connection, answer, "The manifest could not be stored", attempt);
     }
 
     /// <summary>Removes what an attempt left. Never throws: what stays is residue.</summary>
@@ -160,10 +199,90 @@ internal sealed class SwiftDriver(SwiftSettings settings, SwiftConnection connec
     }
 
     /// <summary>A refusal in the middle of a write, as an outcome or a fault.</summary>
-    internal static StoreResult<StoredObject> Refused(SwiftConnection connection, HttpResponseMessage answer, string what, WriteAttempt attempt) =>
-        SwiftConnection.OutcomeOf(answer.StatusCode) is { } outcome and (StoreOutcome.Denied or StoreOutcome.Full)
+    internal static StoreResult<StoredObject> Refused(SwiftConnection connection, HttpResponseMessage answer, string what, WriteAttempt attempt)
+    {
+        if (connection.IsOfProject && answer.StatusCode == HttpStatusCode.NotFound)
+            throw new StoreException(StoreError.Unavailable, $"{what}: the image's container is gone, because the attempt was settled or a member of the project removed it.", attempt.ImageId);
+        return SwiftConnection.OutcomeOf(answer.StatusCode) is { } outcome and (StoreOutcome.Denied or StoreOutcome.Full)
             ? outcome
             : throw new StoreException(connection.FaultOf(answer, what).Error, connection.FaultOf(answer, what).Message, attempt.ImageId);
+    }
+
+    /// <summary>Stores an attempt's marker.</summary>
+    /// <param name="attempt">Whose.</param>
+    /// <param name="project">The project in whose account it works; null for the store's container.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    internal async Task<StoreOutcome> MarkAsync(WriteAttempt attempt, string? project, CancellationToken cancellationToken)
+    {
+        using var answer = await connection.SendAsync(
+            HttpMethod.Put,
+            SwiftConnection.PathOf(settings.Container, SwiftNames.MarkerOf(attempt)),
+            request =>
+            {
+                request.Content = new ByteArrayContent([]);
+                if (project is not null)
+                    request.Headers.TryAddWithoutValidation(SwiftConnection.ProjectHeader, project);
+            },
+            cancellationToken);
+        return answer.IsSuccessStatusCode ? StoreOutcome.Ok : Refused(connection, answer, "The attempt's marker could not be stored", attempt).Outcome;
+    }
+
+    // First the marker, which must be there before anything in the project's account.
+    private async Task<StoreOutcome> PrepareAsync(ImagePlace place, WriteAttempt attempt, CancellationToken cancellationToken)
+    {
+        var outcome = await MarkAsync(attempt, place.Project, cancellationToken);
+        if (outcome != StoreOutcome.Ok)
+            return outcome;
+        try
+        {
+            using var made = await place.Connection.SendAsync(HttpMethod.Put, $"/{Uri.EscapeDataString(place.Container)}", Allow, cancellationToken);
+            if (made.IsSuccessStatusCode)
+                return StoreOutcome.Ok;
+            outcome = made.StatusCode == HttpStatusCode.NotFound
+                ? throw new StoreException(StoreError.Misconfigured, $"Project '{place.Project}' has no Swift account, and the cluster makes none by itself (account_autocreate).", place.Name)
+                : OutcomeOf(place, made.StatusCode) ?? throw place.Connection.FaultOf(made, "The image's container could not be made");
+        }
+        catch
+        {
+            await ReleaseAsync(attempt);
+            throw;
+        }
+
+        await ReleaseAsync(attempt);
+        return outcome;
+
+        void Allow(HttpRequestMessage request)
+        {
+            request.Content = new ByteArrayContent([]);
+            if (settings.AdminTenants.Count == 0)
+                return;
+            var all = string.Join(',', settings.AdminTenants.Select(tenant => $"{tenant}:*"));
+            request.Headers.TryAddWithoutValidation("X-Container-Read", all);
+            request.Headers.TryAddWithoutValidation("X-Container-Write", all);
+        }
+    }
+
+    // Of an attempt that others of the image follow, the container is theirs.
+    private async Task RemoveContainerAsync(ImagePlace place, WriteAttempt? attempt, CancellationToken cancellationToken)
+    {
+        await foreach (var found in connection.ListAsync(settings.Container, SwiftNames.MarkersOf(place.Name), cancellationToken))
+        {
+            if (SwiftNames.TryParseMarker(found.Name, out var other) && other != attempt)
+                return;
+        }
+
+        using var answer = await place.Connection.SendAsync(HttpMethod.Delete, $"/{Uri.EscapeDataString(place.Container)}", null, cancellationToken);
+        if (answer.StatusCode == HttpStatusCode.Conflict)
+            context.Log(StoreLogLevel.Warning, $"Container '{place.Container}' of project '{place.Project}' stays: it holds objects that are not of the image, or is not up to date.");
+        else if (!answer.IsSuccessStatusCode && answer.StatusCode != HttpStatusCode.NotFound)
+            throw place.Connection.FaultOf(answer, $"Container '{place.Container}' of project '{place.Project}' could not be deleted");
+    }
+
+    // In a project's account nothing is denied to us, or the role is gone.
+    private static StoreOutcome? OutcomeOf(ImagePlace place, HttpStatusCode status) =>
+        place.Project is not null && status is HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized
+            ? throw new StoreException(StoreError.Misconfigured, $"The account of project '{place.Project}' is closed to us: {SwiftTenants.RoleNeeded}.", place.Name)
+            : SwiftConnection.OutcomeOf(status);
 
     private void Prepare(HttpRequestMessage request, WriteAttempt attempt, HttpContent content)
     {
@@ -175,46 +294,73 @@ internal sealed class SwiftDriver(SwiftSettings settings, SwiftConnection connec
     }
 
     // The object under the image's name: ours, another's, or none.
-    private async Task<StoreResult<StoredObject>?> FindAsync(WriteAttempt attempt, long size, CancellationToken cancellationToken)
+    private static async Task<StoreResult<StoredObject>?> FindAsync(ImagePlace place, WriteAttempt attempt, long size, CancellationToken cancellationToken)
     {
-        var (status, facts) = await connection.DescribeAsync(settings.Container, attempt.ImageId, cancellationToken);
+        var (status, facts) = await place.Connection.DescribeAsync(place.Container, place.Name, cancellationToken);
         if (facts is null)
             return status == HttpStatusCode.NotFound ? null : throw Odd(status, "The image's name could not be examined", attempt.ImageId);
         if (facts.AttemptId != attempt.AttemptId)
             return StoreOutcome.Duplicate;
         return facts.Length == size
-            ? Stored(attempt, size)
+            ? Stored(place, size)
             : throw new StoreException(StoreError.Corrupt, $"The stored object has {facts.Length} bytes instead of {size}.", attempt.ImageId);
     }
 
-    private StoredObject Stored(WriteAttempt attempt, long size) => new(SwiftNames.LocationOf(settings, attempt.ImageId), size, new Dictionary<string, string>());
+    private static StoredObject Stored(ImagePlace place, long size) => new(place.Location, size, new Dictionary<string, string>());
 
-    private async Task<StoreOutcome> RemoveObjectAsync(string container, string name, ObjectFacts facts, CancellationToken cancellationToken)
+    private ImagePlace PlaceOf(string name) => new(connection, settings.Container, name, SwiftNames.LocationOf(settings, name), Project: null);
+
+    // What was stored before multi_tenant, or by an upstream without it, is in our own account and stays readable.
+    private ImagePlace Find(string location)
+    {
+        if (tenants?.Find(location) is { } found)
+            return found;
+        var (container, name) = SwiftNames.Parse(settings, location);
+        return new ImagePlace(connection, container, name, location, Project: null);
+    }
+
+    private async Task<StoreOutcome> RemoveObjectAsync(ImagePlace place, ObjectFacts facts, CancellationToken cancellationToken)
     {
         // Upstream's dynamic large objects: the segments that the manifest names, if they can be nobody else's.
-        if (facts.Manifest is { } manifest && Uri.UnescapeDataString(manifest).Split('/', 2) is [var place, var prefix])
+        if (facts.Manifest is { } manifest)
         {
-            if (place == container && prefix.StartsWith(name, StringComparison.Ordinal))
+            if (SourceSegments.OwnPrefixIn(place.Container, place.Name, manifest) is { } prefix)
             {
-                await foreach (var segment in connection.ListAsync(container, prefix, cancellationToken))
-                    await connection.RemoveAsync(container, segment.Name, cancellationToken);
+                await foreach (var segment in place.Connection.ListAsync(place.Container, prefix, cancellationToken))
+                    await place.Connection.RemoveAsync(place.Container, segment.Name, cancellationToken);
             }
             else
             {
-                context.Log(StoreLogLevel.Warning, $"The segments of '{container}/{name}' lie elsewhere, in '{manifest}', and are left there.");
+                context.Log(StoreLogLevel.Warning, $"The segments of '{place.Container}/{place.Name}' lie elsewhere, in '{manifest}', and are left there.");
             }
         }
 
-        using var response = await connection.SendAsync(
+        // The server's own removal would follow a manifest out of the container.
+        var isRemovedByServer = facts.IsStaticLarge && place.Project is null;
+        if (facts.IsStaticLarge && !isRemovedByServer)
+            await RemoveSegmentsAsync(place, cancellationToken);
+        using var response = await place.Connection.SendAsync(
             HttpMethod.Delete,
-            SwiftConnection.PathOf(container, name) + (facts.IsStaticLarge ? "?multipart-manifest=delete" : ""),
+            SwiftConnection.PathOf(place.Container, place.Name) + (isRemovedByServer ? "?multipart-manifest=delete" : ""),
             request => request.Headers.TryAddWithoutValidation("Accept", "application/json"),
             cancellationToken);
         if (!response.IsSuccessStatusCode)
-            return SwiftConnection.OutcomeOf(response.StatusCode) is { } outcome and (StoreOutcome.Absent or StoreOutcome.Denied) ? outcome : throw connection.FaultOf(response, "The image could not be deleted");
-        if (facts.IsStaticLarge)
-            await CheckBulkAsync(response, name, cancellationToken);
+            return OutcomeOf(place, response.StatusCode) is { } outcome and (StoreOutcome.Absent or StoreOutcome.Denied) ? outcome : throw place.Connection.FaultOf(response, "The image could not be deleted");
+        if (isRemovedByServer)
+            await CheckBulkAsync(response, place.Name, cancellationToken);
         return StoreOutcome.Ok;
+    }
+
+    private async Task RemoveSegmentsAsync(ImagePlace place, CancellationToken cancellationToken)
+    {
+        var container = $"/{place.Container}/";
+        var (_, entries) = await SourceSegments.ReadAsync(place, cancellationToken);
+        if (entries.Any(entry => !entry.Path.StartsWith(container, StringComparison.Ordinal)))
+            context.Log(StoreLogLevel.Warning, $"The manifest of '{place.Container}/{place.Name}' in the account of project '{place.Project}' names objects outside of its container, which are left there.");
+        await Parallel.ForEachAsync(
+            entries.Select(entry => entry.Path).Where(path => path.StartsWith(container, StringComparison.Ordinal)).Distinct(StringComparer.Ordinal),
+            new ParallelOptions { MaxDegreeOfParallelism = settings.SegmentsInFlight, CancellationToken = cancellationToken },
+            async (path, token) => await place.Connection.RemoveAsync(place.Container, path[container.Length..], token));
     }
 
     // The deletion of a large object answers 200 whatever happened; the body tells. The manifest goes last, so that it can be repeated.
@@ -235,12 +381,15 @@ internal sealed class SwiftDriver(SwiftSettings settings, SwiftConnection connec
             throw new StoreException(StoreError.Unavailable, $"The image could not be deleted whole ({status[..3]}); the rest is deleted when it is tried again.", name);
     }
 
-    // A container that is gone must never look like an image that is gone, which would let the registry forget it.
-    private async Task ThrowIfContainerIsGoneAsync(string container, CancellationToken cancellationToken)
+    // A container that is gone must never look like an image that is gone, which would let the registry forget it. The one of a project's
+    // image goes with it; there the store's own tells that this is still the cluster where the images are.
+    private async Task ThrowIfContainerIsGoneAsync(ImagePlace place, HttpStatusCode status, CancellationToken cancellationToken)
     {
-        using var response = await connection.SendAsync(HttpMethod.Head, $"/{Uri.EscapeDataString(container)}", null, cancellationToken);
-        if (response.StatusCode == HttpStatusCode.NotFound && container == settings.Container)
-            throw new StoreException(StoreError.Misconfigured, $"The container '{container}' is gone.");
+        if (status != HttpStatusCode.NotFound || (place.Project is null && place.Container != settings.Container))
+            return;
+        using var response = await connection.SendAsync(HttpMethod.Head, $"/{Uri.EscapeDataString(settings.Container)}", null, cancellationToken);
+        if (response.StatusCode == HttpStatusCode.NotFound)
+            throw new StoreException(StoreError.Misconfigured, $"The container '{settings.Container}' is gone.");
     }
 
     private static StoreException Odd(HttpStatusCode status, string what, string key) =>

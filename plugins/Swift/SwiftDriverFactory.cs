@@ -17,7 +17,10 @@ public sealed class SwiftDriverFactory : IStorageDriverFactory
         var connection = new SwiftConnection(settings, context.Time);
         try
         {
+            var tenants = settings.IsMultiTenant ? SwiftTenants.Of(settings, connection, await connection.LogInAsync(cancellationToken)) : null;
             await FindContainerAsync(connection, settings, cancellationToken);
+            if (tenants is not null)
+                await CheckRoleAsync(tenants, cancellationToken);
             var hasConditionalPut = await ProbeAsync(connection, settings, cancellationToken);
             if (!hasConditionalPut)
             {
@@ -29,7 +32,7 @@ public sealed class SwiftDriverFactory : IStorageDriverFactory
             using var info = await connection.ReadInfoAsync(cancellationToken);
             var mostSegments = Math.Clamp(Number(info, "slo", "max_manifest_segments") ?? 1000, 10, 10_000);
             var largest = Math.Max(Number(info, "swift", "max_file_size") ?? 5L << 30, 1);
-            return new SwiftDriver(settings, connection, context, (int)mostSegments, largest, hasConditionalPut);
+            return new SwiftDriver(settings, connection, tenants, context, (int)mostSegments, largest, hasConditionalPut);
         }
         catch
         {
@@ -51,6 +54,17 @@ public sealed class SwiftDriverFactory : IStorageDriverFactory
         using var made = await connection.SendAsync(HttpMethod.Put, path, request => request.Content = new ByteArrayContent([]), cancellationToken);
         if (!made.IsSuccessStatusCode)
             throw connection.FaultOf(made, $"container '{settings.Container}' does not exist and cannot be made");
+    }
+
+    // A project that is not there has no container to delete: with the role that is 404, and nothing was made; without it, 403.
+    private static async Task CheckRoleAsync(SwiftTenants tenants, CancellationToken cancellationToken)
+    {
+        var place = tenants.PlaceOf(Guid.NewGuid().ToString("N"), Guid.NewGuid().ToString("D"));
+        using var answer = await place.Connection.SendAsync(HttpMethod.Delete, $"/{Uri.EscapeDataString(place.Container)}", null, cancellationToken);
+        if (answer.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized)
+            throw Misconfigured($"username may not use the accounts of other projects ({(int)answer.StatusCode}): {SwiftTenants.RoleNeeded}.");
+        if (answer.StatusCode != HttpStatusCode.NotFound && !answer.IsSuccessStatusCode)
+            throw place.Connection.FaultOf(answer, "accounts of other projects cannot be used");
     }
 
     // Whether we may write and delete, and whether a condition is kept: the second of two conditional writes must fail.

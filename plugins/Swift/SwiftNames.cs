@@ -29,6 +29,9 @@ internal static class SwiftNames
         return TryParseMarker(name, out _) ? name : throw new ArgumentException("The image id or the attempt id is malformed.", nameof(attempt));
     }
 
+    /// <summary>What the names of the markers of an image's attempts begin with.</summary>
+    public static string MarkersOf(string imageId) => $"{MarkerPrefix}{imageId}-";
+
     /// <summary>What the names of an attempt's segments begin with.</summary>
     public static string SegmentsOf(WriteAttempt attempt) => $".segments/{attempt.ImageId}/{attempt.AttemptId}/";
 
@@ -62,7 +65,7 @@ internal static class SwiftNames
             return (container, name);
 
         // Somebody's location may hold a secret, which belongs into no message.
-        throw new StoreException(StoreError.InvalidLocation, $"The location is not {LocationOf(settings, "<name>")}.", location.Contains('@') ? null : location);
+        throw new StoreException(StoreError.InvalidLocation, $"The location is not {LocationOf(settings, "<name>")}{(settings.IsMultiTenant ? ", nor one of an image in a project's account of this cluster" : "")}.", location.Contains('@') ? null : location);
     }
 
     private static string? PathIn(SwiftSettings settings, string location)

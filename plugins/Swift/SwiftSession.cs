@@ -7,8 +7,24 @@ using GlanceGateway.Abstractions;
 
 namespace GlanceGateway.Plugins.Swift;
 
-/// <summary>A log-in: its token, and the URL of the account.</summary>
-internal sealed record SwiftLogin(string Token, Uri StorageUrl, DateTimeOffset ExpiresAt);
+/// <summary>A log-in.</summary>
+/// <param name="Token">What requests carry.</param>
+/// <param name="StorageUrl">The URL of the account.</param>
+/// <param name="ExpiresAt">When the token ends.</param>
+/// <param name="Project">The id of the account's project; null when it is not told.</param>
+/// <param name="Endpoints">The same account's URLs by every interface of the region.</param>
+internal sealed record SwiftLogin(string Token, Uri StorageUrl, DateTimeOffset ExpiresAt, string? Project, IReadOnlyList<string> Endpoints)
+{
+    /// <summary>The URL of an account, without a slash at its end.</summary>
+    /// <param name="project">Whose; null for our own.</param>
+    public string UrlOf(string? project)
+    {
+        var own = StorageUrl.AbsoluteUri.TrimEnd('/');
+        if (project is null)
+            return own;
+        return AccountUrls.Learn(own, Project)?.UrlOf(project) ?? throw new StoreException(StoreError.Misconfigured, "The storage URL no longer ends with the account.");
+    }
+}
 
 /// <summary>
 /// Logs in, once for all who ask at the same time, and again before the token expires or when the server no longer takes it. A server checks
@@ -53,7 +69,7 @@ internal sealed class SwiftSession(SwiftSettings settings, HttpClient client, Ti
         Check(response);
         var token = Header(response, "X-Auth-Token") ?? throw Odd("names no token");
         var lifetime = long.TryParse(Header(response, "X-Auth-Token-Expires"), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? seconds : 3600;
-        return new SwiftLogin(token, StorageUrl(Header(response, "X-Storage-Url")), time.GetUtcNow().AddSeconds(lifetime));
+        return new SwiftLogin(token, StorageUrl(Header(response, "X-Storage-Url")), time.GetUtcNow().AddSeconds(lifetime), settings.User.Split(':')[0], []);
     }
 
     // https://docs.openstack.org/api-ref/identity/v3/#password-authentication-with-scoped-authorization
@@ -88,7 +104,8 @@ internal sealed class SwiftSession(SwiftSettings settings, HttpClient client, Ti
         try
         {
             var body = (await response.Content.ReadFromJsonAsync<JsonObject>(cancellationToken))?["token"] ?? throw Odd("describes no token");
-            return new SwiftLogin(token, StorageUrl(EndpointIn(body)), body["expires_at"]!.GetValue<DateTimeOffset>());
+            var (endpoint, all) = EndpointsIn(body);
+            return new SwiftLogin(token, StorageUrl(endpoint), body["expires_at"]!.GetValue<DateTimeOffset>(), body["project"]?["id"]?.GetValue<string>(), all);
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or NullReferenceException or FormatException)
         {
@@ -96,14 +113,20 @@ internal sealed class SwiftSession(SwiftSettings settings, HttpClient client, Ti
         }
     }
 
-    private string? EndpointIn(JsonNode token) =>
-        (token["catalog"]?.AsArray() ?? [])
+    private (string? Chosen, IReadOnlyList<string> All) EndpointsIn(JsonNode token)
+    {
+        var endpoints = (token["catalog"]?.AsArray() ?? [])
             .Where(service => service!["type"]?.GetValue<string>() == "object-store")
             .SelectMany(service => service!["endpoints"]!.AsArray())
-            .Where(endpoint => endpoint!["interface"]?.GetValue<string>() == settings.Interface
-                && (settings.Region is null || (endpoint["region_id"] ?? endpoint["region"])?.GetValue<string>() == settings.Region))
-            .Select(endpoint => endpoint!["url"]?.GetValue<string>())
-            .FirstOrDefault();
+            .Where(endpoint => settings.Region is null || RegionOf(endpoint!) == settings.Region)
+            .ToList();
+        var chosen = endpoints.Find(endpoint => endpoint!["interface"]?.GetValue<string>() == settings.Interface);
+        return (
+            chosen?["url"]?.GetValue<string>(),
+            [.. endpoints.Where(endpoint => chosen is not null && RegionOf(endpoint!) == RegionOf(chosen)).Select(endpoint => endpoint!["url"]?.GetValue<string>()).OfType<string>().Distinct()]);
+
+        static string? RegionOf(JsonNode endpoint) => (endpoint["region_id"] ?? endpoint["region"])?.GetValue<string>();
+    }
 
     private Uri StorageUrl(string? named)
     {

@@ -25,6 +25,8 @@ internal sealed record SwiftSettings
         new("storage_url", OptionType.Text, "The account's URL, instead of the one that the log-in names."),
         new("container", OptionType.Text, "The container of the images.", Default: "glance"),
         new("create_container", OptionType.Flag, "Make the container when it is not there.", Default: false),
+        new("multi_tenant", OptionType.Flag, "Keep each image in the account of its project, in a container of its own; takes the role ResellerAdmin.", Default: false),
+        new("admin_tenants", OptionType.Text, "With multi_tenant: the ids of projects, separated by commas, that may read and write each new container."),
         new("reference", OptionType.Text, "The store's name in locations: swift+config://reference/container/object.", Default: "ref1"),
         new("segment_size", OptionType.Size, "Bytes of a segment; larger images get larger ones.", Default: 10L << 20),
         new("segments_in_flight", OptionType.Number, "Segments that travel at once.", Default: 4L),
@@ -58,6 +60,11 @@ internal sealed record SwiftSettings
     public required string Container { get; init; }
 
     public required bool CreateContainer { get; init; }
+
+    public required bool IsMultiTenant { get; init; }
+
+    /// <summary>Ids of projects.</summary>
+    public required IReadOnlyList<string> AdminTenants { get; init; }
 
     public required string Reference { get; init; }
 
@@ -107,6 +114,12 @@ internal sealed record SwiftSettings
         var reference = options.Get<string>("reference");
         if (reference.Length == 0 || !reference.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
             throw Wrong("reference must be letters, digits, '-', '_' and '.'.");
+        var isMultiTenant = options.Get<bool>("multi_tenant");
+        var admins = Text(options, "admin_tenants")?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
+        if (admins.Length > 0 && (!isMultiTenant || !admins.All(AccountUrls.IsProject)))
+            throw Wrong("admin_tenants must be ids of projects, separated by commas, and is for multi_tenant.");
+        if (isMultiTenant && container.Length > 160)
+            throw Wrong("container must be at most 160 characters with multi_tenant.");
         if (options.Get<string>("interface") is not ("public" or "internal" or "admin"))
             throw Wrong("interface must be public, internal or admin.");
         return new SwiftSettings
@@ -124,6 +137,8 @@ internal sealed record SwiftSettings
             StorageUrl = Text(options, "storage_url") is { } url ? UrlIn("storage_url", url) : null,
             Container = container,
             CreateContainer = options.Get<bool>("create_container"),
+            IsMultiTenant = isMultiTenant,
+            AdminTenants = admins,
             Reference = reference,
             SegmentSize = Number(options, "segment_size", 64 * 1024, 5L << 30),
             SegmentsInFlight = (int)Number(options, "segments_in_flight", 1, 64),

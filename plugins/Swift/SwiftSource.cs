@@ -4,9 +4,13 @@ using GlanceGateway.Abstractions;
 
 namespace GlanceGateway.Plugins.Swift;
 
-/// <summary>An open image. Each read is one GET; its answer's tag is compared with the one that was opened before a byte of it is used.</summary>
-internal sealed class SwiftSource(SwiftConnection connection, string container, string name, ObjectFacts facts) : IByteSource
+/// <summary>
+/// An open image. Each read is one GET, or one of each segment where the server must not put them together; an answer's tag is compared with
+/// the one that was opened before a byte of it is used.
+/// </summary>
+internal sealed class SwiftSource(ImagePlace place, ObjectFacts facts, IReadOnlyList<SourceSegment>? segments = null) : IByteSource
 {
+    private readonly SwiftConnection _connection = place.Connection;
     private readonly CancellationTokenSource _ending = new();
     private volatile bool _disposed;
 
@@ -51,14 +55,23 @@ internal sealed class SwiftSource(SwiftConnection connection, string container, 
     }
 
     /// <summary>Asks for a range of this very object.</summary>
+    /// <returns>An answer whose body has it, or the beginning of it.</returns>
     public async Task<HttpResponseMessage> RequestAsync(long offset, long end, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
+        var (name, validator, length) = (place.Name, facts.Validator, facts.Length);
+        if (segments is not null)
+        {
+            var segment = SegmentAt(segments, offset);
+            (name, validator, length) = (segment.Name, segment.ETag, segment.Length);
+            (offset, end) = (offset - segment.Offset, Math.Min(end - segment.Offset, segment.Length));
+        }
+
         HttpResponseMessage response;
         try
         {
-            response = await connection.SendAsync(
-                HttpMethod.Get, SwiftConnection.PathOf(container, name), request => request.Headers.Range = new RangeHeaderValue(offset, end - 1), cancellationToken, _ending.Token);
+            response = await _connection.SendAsync(
+                HttpMethod.Get, _connection.PlainPathOf(place.Container, name), request => request.Headers.Range = new RangeHeaderValue(offset, end - 1), cancellationToken, _ending.Token);
         }
         catch (Exception exception) when (_disposed && exception is StoreException or OperationCanceledException)
         {
@@ -68,7 +81,7 @@ internal sealed class SwiftSource(SwiftConnection connection, string container, 
         if (response.StatusCode == HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From == offset)
         {
             var now = SwiftConnection.FactsOf(response);
-            if (now.Validator == facts.Validator && now.Length == facts.Length)
+            if (now.Validator == validator && now.Length == length)
                 return response;
         }
 
@@ -76,7 +89,7 @@ internal sealed class SwiftSource(SwiftConnection connection, string container, 
         {
             throw response.StatusCode is HttpStatusCode.PartialContent or HttpStatusCode.OK or HttpStatusCode.NotFound or HttpStatusCode.RequestedRangeNotSatisfiable
                 ? Fault(StoreError.Changed, "The object was replaced or deleted after it was opened.")
-                : connection.FaultOf(response, "The image could not be read");
+                : _connection.FaultOf(response, "The image could not be read");
         }
     }
 
@@ -84,10 +97,10 @@ internal sealed class SwiftSource(SwiftConnection connection, string container, 
     public async Task<int> ReadAsync(Stream body, Memory<byte> buffer, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        using var limit = connection.Limit(cancellationToken, _ending.Token);
+        using var limit = _connection.Limit(cancellationToken, _ending.Token);
         try
         {
-            return await connection.RunAsync(limit, token => body.ReadAsync(buffer, token).AsTask(), cancellationToken, _ending.Token);
+            return await _connection.RunAsync(limit, token => body.ReadAsync(buffer, token).AsTask(), cancellationToken, _ending.Token);
         }
         catch (Exception exception) when (_disposed && exception is StoreException or OperationCanceledException)
         {
@@ -96,7 +109,7 @@ internal sealed class SwiftSource(SwiftConnection connection, string container, 
     }
 
     /// <summary>A fault of this object.</summary>
-    public StoreException Fault(StoreError error, string message) => new(error, message, $"{container}/{name}");
+    public StoreException Fault(StoreError error, string message) => new(error, message, $"{place.Container}/{place.Name}");
 
     public async ValueTask DisposeAsync()
     {
@@ -105,5 +118,21 @@ internal sealed class SwiftSource(SwiftConnection connection, string container, 
         _disposed = true;
         await _ending.CancelAsync();
         _ending.Dispose();
+    }
+
+    // The last one that begins at or before the offset; none is empty but those of upstream's listings, which are passed over.
+    private static SourceSegment SegmentAt(IReadOnlyList<SourceSegment> segments, long offset)
+    {
+        var (least, most) = (0, segments.Count - 1);
+        while (least < most)
+        {
+            var middle = least + ((most - least + 1) / 2);
+            if (segments[middle].Offset <= offset)
+                least = middle;
+            else
+                most = middle - 1;
+        }
+
+        return segments[least];
     }
 }

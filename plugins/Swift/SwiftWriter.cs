@@ -11,7 +11,16 @@ internal sealed record StoredSegment(string Path, string ETag, long Size);
 /// first is a single PUT. At most <c>segments_in_flight</c> segments travel and one is filled. Segments beyond 16 MiB are not collected: they
 /// are sent while they come, one at a time. A failure is reported by the next call.
 /// </summary>
-internal sealed class SwiftWriter(SwiftDriver driver, SwiftConnection connection, SwiftSettings settings, SegmentPlan plan, SegmentBuffers buffers, WriteRequest request, TimeProvider time)
+/// <param name="driver">Marks, commits and cleans up.</param>
+/// <param name="place">Where the image will be.</param>
+/// <param name="isMarked">Whether the attempt has its marker already.</param>
+/// <param name="settings">The store's.</param>
+/// <param name="plan">How large segments are.</param>
+/// <param name="buffers">The store's.</param>
+/// <param name="request">What is written.</param>
+/// <param name="time">The clock.</param>
+internal sealed class SwiftWriter(
+    SwiftDriver driver, ImagePlace place, bool isMarked, SwiftSettings settings, SegmentPlan plan, SegmentBuffers buffers, WriteRequest request, TimeProvider time)
     : IStoreWriter
 {
     private static readonly byte[] s_zeros = new byte[1024 * 1024];
@@ -24,8 +33,8 @@ internal sealed class SwiftWriter(SwiftDriver driver, SwiftConnection connection
     private StreamedSegment? _streamed;
     private long _currentSize;
     private long _length;
-    private bool _touched;
-    private bool _marked;
+    private bool _touched = isMarked;
+    private bool _marked = isMarked;
     private bool _disposed;
     private Failure? _failure;
     private StoreResult<StoredObject>? _committed;
@@ -80,7 +89,7 @@ internal sealed class SwiftWriter(SwiftDriver driver, SwiftConnection connection
         if (_segments.Count == 0 && _streamed is null)
         {
             _touched = true;
-            result = await driver.PublishAsync(_attempt, _collected ??= new MemorySegment(buffers, 0), cancellationToken);
+            result = await driver.PublishAsync(place, _attempt, _collected ??= new MemorySegment(buffers, 0), cancellationToken);
         }
         else
         {
@@ -89,7 +98,7 @@ internal sealed class SwiftWriter(SwiftDriver driver, SwiftConnection connection
             await Task.WhenAll(_segments).WaitAsync(cancellationToken);
             if (_failure is { } failed)
                 return Report(failed);
-            result = await driver.PublishAsync(_attempt, [.. _segments.Select(segment => segment.Result!)], _length, cancellationToken);
+            result = await driver.PublishAsync(place, _attempt, [.. _segments.Select(segment => segment.Result!)], _length, cancellationToken);
         }
 
         if (result.IsOk)
@@ -132,7 +141,7 @@ internal sealed class SwiftWriter(SwiftDriver driver, SwiftConnection connection
 
         if (await MarkAsync(cancellationToken) is { } refused)
             return refused;
-        _streamed = new StreamedSegment(connection, PathOf(number), _ending.Token);
+        _streamed = new StreamedSegment(place.Connection, PathOf(number), _ending.Token);
         return null;
     }
 
@@ -161,10 +170,9 @@ internal sealed class SwiftWriter(SwiftDriver driver, SwiftConnection connection
         if (_marked)
             return null;
         _touched = true;
-        using var answer = await connection.SendAsync(
-            HttpMethod.Put, SwiftConnection.PathOf(settings.Container, SwiftNames.MarkerOf(_attempt)), request => request.Content = new ByteArrayContent([]), cancellationToken);
-        if (!answer.IsSuccessStatusCode)
-            return SwiftDriver.Refused(connection, answer, "The attempt's marker could not be stored", _attempt).Outcome;
+        var outcome = await driver.MarkAsync(_attempt, project: null, cancellationToken);
+        if (outcome != StoreOutcome.Ok)
+            return outcome;
         _marked = true;
         return null;
     }
@@ -178,7 +186,7 @@ internal sealed class SwiftWriter(SwiftDriver driver, SwiftConnection connection
             var path = PathOf(_segments.Count + 1);
             using var answer = await streamed.FinishAsync(settings.OperationTimeout, time, cancellationToken);
             if (!answer.IsSuccessStatusCode)
-                return SwiftDriver.Refused(connection, answer, "A segment of the image could not be stored", _attempt).Outcome;
+                return SwiftDriver.Refused(place.Connection, answer, "A segment of the image could not be stored", _attempt).Outcome;
             _segments.Add(Task.FromResult<StoredSegment?>(new StoredSegment(path, TagOf(answer), streamed.Length)));
             return null;
         }
@@ -193,10 +201,10 @@ internal sealed class SwiftWriter(SwiftDriver driver, SwiftConnection connection
         await Task.Yield();
         try
         {
-            using var answer = await connection.SendAsync(HttpMethod.Put, path, request => request.Content = segment.ToContent(), _ending.Token);
+            using var answer = await place.Connection.SendAsync(HttpMethod.Put, path, request => request.Content = segment.ToContent(), _ending.Token);
             if (answer.IsSuccessStatusCode)
                 return new StoredSegment(path, TagOf(answer), segment.Length);
-            var refused = SwiftDriver.Refused(connection, answer, "A segment of the image could not be stored", _attempt);
+            var refused = SwiftDriver.Refused(place.Connection, answer, "A segment of the image could not be stored", _attempt);
             Interlocked.CompareExchange(ref _failure, new Failure(refused.Outcome, null), null);
         }
         catch (Exception exception)
@@ -212,7 +220,7 @@ internal sealed class SwiftWriter(SwiftDriver driver, SwiftConnection connection
         return null;
     }
 
-    private string PathOf(int number) => SwiftConnection.PathOf(settings.Container, SwiftNames.SegmentOf(_attempt, number));
+    private string PathOf(int number) => SwiftConnection.PathOf(place.Container, SwiftNames.SegmentOf(_attempt, number));
 
     private static string TagOf(HttpResponseMessage answer) => answer.Headers.NonValidated.TryGetValues("ETag", out var tag) ? tag.ToString().Trim('"') : "";
 

@@ -13,6 +13,7 @@ public sealed class KeystoneServer : IAsyncDisposable
     private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromMinutes(5) };
     private readonly Lazy<Task> start;
     private readonly int port = FreePort();
+    private readonly int swiftPorts = ServerScript.FreePorts(5);
     private Dictionary<string, string> settings = [];
     private GatewayProcess? gateway;
 
@@ -51,6 +52,15 @@ public sealed class KeystoneServer : IAsyncDisposable
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return await GatewayProcess.StartAsync(directory[name], "--config", file);
     }
+
+    /// <summary>Starts the Swift that the catalogue names.</summary>
+    internal Task<ServerScript> StartSwiftAsync() => ServerScript.StartAsync("swift", new()
+    {
+        ["SWIFT_PORT_BASE"] = swiftPorts.ToString(CultureInfo.InvariantCulture),
+        ["SWIFT_KEY"] = Guid.NewGuid().ToString("N"),
+        ["SWIFT_KEYSTONE_URL"] = Url.ToString(),
+        ["SWIFT_KEYSTONE_PASSWORD"] = "swiftsecret",
+    });
 
     /// <summary>Runs the unified client as one of Keystone's users, whose password is known.</summary>
     public Task<CommandResult> OpenStackAsync(string user, string project, params string[] arguments) =>
@@ -196,7 +206,11 @@ public sealed class KeystoneServer : IAsyncDisposable
     private Task<CommandResult> RunAsync(string action) => Command.RunAsync(
         Path.Combine(RepositoryPaths.Root, "tests/servers/keystone.sh"),
         [action, directory["keystone"]],
-        new Dictionary<string, string> { ["KEYSTONE_PORT"] = port.ToString(CultureInfo.InvariantCulture) },
+        new Dictionary<string, string>
+        {
+            ["KEYSTONE_PORT"] = port.ToString(CultureInfo.InvariantCulture),
+            ["KEYSTONE_SWIFT_URL"] = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{swiftPorts}"),
+        },
         TimeSpan.FromMinutes(10));
 
     private async Task<string> LogInAsync(JsonObject auth)

@@ -12,6 +12,7 @@ public static class FlatLists
     {
         var admin = new ImageQuery { Viewer = new ImageViewer("few", SeesEverything: true) };
         var project = new ImageQuery { Viewer = new ImageViewer("few", SeesEverything: false) };
+        var shares = new ImageQuery { Viewer = new ImageViewer("shares", SeesEverything: false) };
         var stranger = new ImageQuery { Viewer = new ImageViewer(null, SeesEverything: false) };
         return new()
         {
@@ -35,6 +36,12 @@ public static class FlatLists
             { "project, one name", project with { Filters = [new(ImageColumn.Name, Comparison.Equal, ["image 7"])] } },
             { "project, a rare tag", project with { Tags = ["rare"] } },
             { "project with many images", project with { Viewer = new ImageViewer("many", SeesEverything: false) } },
+            { "project with many shares", shares },
+            { "project with many shares, by name", shares with { Sort = [ByName] } },
+            { "project with many shares, whatever their status", shares with { MemberStatus = null } },
+            { "project with many shares, shared", shares with { Visibility = VisibilityFilter.Shared } },
+            { "project with many shares, one status", shares with { Filters = [new(ImageColumn.Status, Comparison.Equal, [ImageStatus.Saving])] } },
+            { "project with many shares, a tag of all", shares with { Tags = ["common"] } },
             { "no project", stranger },
         };
     }
@@ -57,7 +64,7 @@ public static class FlatLists
 
     /// <summary>A query for everybody, in all flat orders, from the start and from a marker.</summary>
     public static IEnumerable<(string What, ImageQuery Query)> WithViewersSortsAndMarkers(ImageQuery query, string marker) =>
-        from viewer in new[] { new ImageViewer("few", SeesEverything: true), new("few", SeesEverything: false), new("many", SeesEverything: false), new(null, SeesEverything: false) }
+        from viewer in new[] { new ImageViewer("few", SeesEverything: true), new("few", SeesEverything: false), new("many", SeesEverything: false), new("shares", SeesEverything: false), new(null, SeesEverything: false) }
         from column in new[] { ImageColumn.CreatedAt, ImageColumn.Name, ImageColumn.Size }
         from after in new[] { null, marker }
         where after is null || viewer.SeesEverything
@@ -79,7 +86,7 @@ public static class FlatLists
         return 0;
     });
 
-    /// <summary>Adds images by number; the project "few" owns, or has shared with it, some of the first 40.</summary>
+    /// <summary>Adds images by number; the project "few" owns, or has shared with it, some of the first 40, and "shares" has many shared with it.</summary>
     public static async Task Fill(ImageRegistry registry, int from, int to) => await registry.Do(async (unit, token) =>
     {
         for (var number = from; number < to; number++)
@@ -99,9 +106,14 @@ public static class FlatLists
             };
             await unit.InsertImageAsync(image, token);
             if (few && number % 8 == 1)
+                await ShareAsync("few");
+            if (image is { Visibility: ImageVisibility.Shared, Owner: "many" })
+                await ShareAsync("shares");
+
+            async Task ShareAsync(string member)
             {
-                await unit.InsertMemberAsync(image.Id, "few", token);
-                await unit.UpdateMemberAsync(image.Id, "few", MemberStatus.Accepted, token);
+                await unit.InsertMemberAsync(image.Id, member, token);
+                await unit.UpdateMemberAsync(image.Id, member, MemberStatus.Accepted, token);
             }
         }
 

@@ -30,6 +30,10 @@ public sealed class ListVisibilityOnSqlite(SharedSqliteHome home) : ListVisibili
 
 public sealed class ListVisibilityOnPostgres(SharedPostgresHome home) : ListVisibilityTests(home), IClassFixture<SharedPostgresHome>;
 
+public sealed class SharedListsOnSqlite() : SharedListTests(new SqliteHome());
+
+public sealed class SharedListsOnPostgres() : SharedListTests(new PostgresHome());
+
 public sealed class ListTimeoutsOnSqlite() : ListTimeoutTests(new SqliteHome());
 
 public sealed class ListTimeoutsOnPostgres() : ListTimeoutTests(new PostgresHome());

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Dapper;
 using GlanceGateway.Registry;
 using GlanceGateway.Registry.Sql;
@@ -7,7 +8,7 @@ using SQLitePCL;
 namespace GlanceGateway.Registry.Tests;
 
 /// <summary>A page costs the same however many images there are: counted in instructions of SQLite's virtual machine, which do not wobble.</summary>
-public sealed class SqliteListCostTests : IAsyncDisposable
+public sealed partial class SqliteListCostTests : IAsyncDisposable
 {
     private readonly SqliteHome _file = new();
 
@@ -34,7 +35,7 @@ public sealed class SqliteListCostTests : IAsyncDisposable
     {
         var registry = await _file.OpenAsync();
         var plan = await PlanAsync(registry, query);
-        Assert.DoesNotContain(plan, step => step.StartsWith("SCAN i", StringComparison.Ordinal) || step.StartsWith("SCAN f", StringComparison.Ordinal));
+        Assert.DoesNotContain(plan, ReadsAll);
 
         // Right after the walk along an index of a branch comes the scan of its page: nothing in between sorts all that the branch could hold.
         var walks = Walks(plan);
@@ -59,11 +60,30 @@ public sealed class SqliteListCostTests : IAsyncDisposable
             var right = foundBy is null
                 ? walks.Count > 0 && walks.TrueForAll(walk => !plan[walk.Index + 1].Contains("TEMP B-TREE", StringComparison.Ordinal) || walk.Item.Contains("unready", StringComparison.Ordinal))
                 : walks.Count == 0 && plan.Exists(step => step.Contains(foundBy, StringComparison.Ordinal));
-            if (!right || plan.Exists(step => step.StartsWith("SCAN i", StringComparison.Ordinal) || step.StartsWith("SCAN f", StringComparison.Ordinal)))
+            if (!right || plan.Exists(ReadsAll))
                 problems.Add($"{filter}, {what}:\n{string.Join('\n', plan)}");
         }
 
         Assert.True(problems.Count == 0, string.Join("\n\n", problems));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Shares_are_walked_in_order_and_never_looked_up_to_be_sorted(bool tagged)
+    {
+        var registry = await _file.OpenAsync();
+        await FlatLists.Fill(registry, 0, 60);
+        await FlatLists.AddCommonValues(registry);
+        var query = new ImageQuery { Viewer = new ImageViewer("shares", SeesEverything: false), Tags = tagged ? ["common"] : [] };
+        foreach (var (column, index) in new[] { (ImageColumn.CreatedAt, "created"), (ImageColumn.Name, "name"), (ImageColumn.Size, "size") })
+        {
+            var plan = await PlanAsync(registry, query with { Sort = [new ImageSort(column, Descending: true)] });
+            var walk = plan.FindIndex(step => step.StartsWith("SEARCH m", StringComparison.Ordinal));
+            Assert.Contains($"image_members_by_{index} ", plan[walk], StringComparison.Ordinal);
+            Assert.DoesNotContain("TEMP B-TREE", plan[walk + 1], StringComparison.Ordinal);
+            Assert.DoesNotContain("SEARCH i", plan[walk + 1], StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -83,8 +103,15 @@ public sealed class SqliteListCostTests : IAsyncDisposable
         },
         TestContext.Current.CancellationToken);
 
+    private static bool ReadsAll(string step) =>
+        step.StartsWith("SCAN i", StringComparison.Ordinal) || step.StartsWith("SCAN f", StringComparison.Ordinal) || step.StartsWith("SCAN m", StringComparison.Ordinal);
+
+    /// <summary>Along indexes of images, and of members in an order of images.</summary>
     private static List<(int Index, string Item)> Walks(List<string> plan) =>
-        plan.Index().Where(step => step.Item.StartsWith("SEARCH i USING INDEX images_", StringComparison.Ordinal) && !step.Item.Contains("images_by_name ", StringComparison.Ordinal)).ToList();
+        plan.Index().Where(step => Walk().IsMatch(step.Item)).ToList();
+
+    [GeneratedRegex("^SEARCH (i USING (COVERING )?INDEX images_(?!by_name )|m USING (COVERING )?INDEX image_members_(unready_)?by_(created|name|size) )", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Walk();
 
     private static Task<long> Steps(ImageRegistry registry, ImageQuery query) => registry.ReadAsync(async (connection, token) =>
     {

@@ -9,13 +9,20 @@ using GlanceGateway.Testing;
 namespace GlanceGateway.Stores.Tests;
 
 /// <summary>The Swift driver in front of a real Swift that asks a real Keystone who its users are.</summary>
-public sealed class SwiftKeystoneTests(SwiftKeystoneTests.Servers servers) : IClassFixture<SwiftKeystoneTests.Servers>, IDisposable
+public sealed class SwiftKeystoneTests : IAsyncLifetime
 {
+    private SwiftServer _server = null!;
     private readonly TempDirectory _root = new();
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public void Dispose() => _root.Dispose();
+    public async ValueTask InitializeAsync() => _server = await SharedSwiftServer.GetWithKeystoneAsync();
+
+    public ValueTask DisposeAsync()
+    {
+        _root.Dispose();
+        return ValueTask.CompletedTask;
+    }
 
     [Fact]
     public async Task User_with_a_password_stores_in_the_account_of_the_project()
@@ -75,7 +82,7 @@ public sealed class SwiftKeystoneTests(SwiftKeystoneTests.Servers servers) : ICl
         var factory = new SwiftDriverFactory();
         var all = new Dictionary<string, object?>
         {
-            ["auth_url"] = servers.Swift.KeystoneUrl,
+            ["auth_url"] = _server.KeystoneUrl,
             ["container"] = $"glance-{Guid.NewGuid():N}",
             ["create_container"] = true,
             ["segment_size"] = "256KiB",
@@ -89,18 +96,11 @@ public sealed class SwiftKeystoneTests(SwiftKeystoneTests.Servers servers) : ICl
     private async Task<(string Id, string Secret, Func<Task> Revoke)> MakeCredentialAsync()
     {
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
-        var identity = new JsonObject
-        {
-            ["methods"] = new JsonArray("password"),
-            ["password"] = new JsonObject { ["user"] = new JsonObject { ["name"] = "demo", ["domain"] = new JsonObject { ["id"] = "default" }, ["password"] = "demosecret" } },
-        };
-        var scope = new JsonObject { ["project"] = new JsonObject { ["name"] = "demo", ["domain"] = new JsonObject { ["id"] = "default" } } };
-        using var logIn = await http.PostAsync(
-            $"{servers.Swift.KeystoneUrl}/auth/tokens", Body(new JsonObject { ["auth"] = new JsonObject { ["identity"] = identity, ["scope"] = scope } }), Cancel);
-        Assert.Equal(HttpStatusCode.Created, logIn.StatusCode);
-        var user = (await logIn.Content.ReadFromJsonAsync<JsonObject>(Cancel))!["token"]!["user"]!["id"]!.ToString();
-        var token = logIn.Headers.GetValues("X-Subject-Token").Single();
-        var address = $"{servers.Swift.KeystoneUrl}/users/{user}/application_credentials";
+        var (token, _, _) = await _server.LogInAsync("demo", "demo");
+        using var asking = new HttpRequestMessage(HttpMethod.Get, $"{_server.KeystoneUrl}/auth/tokens") { Headers = { { "X-Auth-Token", token }, { "X-Subject-Token", token } } };
+        using var asked = await http.SendAsync(asking, Cancel);
+        var user = (await asked.Content.ReadFromJsonAsync<JsonObject>(Cancel))!["token"]!["user"]!["id"]!.ToString();
+        var address = $"{_server.KeystoneUrl}/users/{user}/application_credentials";
         using var making = new HttpRequestMessage(HttpMethod.Post, address)
         {
             Content = Body(new JsonObject { ["application_credential"] = new JsonObject { ["name"] = Guid.NewGuid().ToString() } }),
@@ -120,19 +120,4 @@ public sealed class SwiftKeystoneTests(SwiftKeystoneTests.Servers servers) : ICl
 
     // Of known length: uwsgi takes no chunked bodies.
     private static StringContent Body(JsonNode json) => new(json.ToJsonString(), System.Text.Encoding.UTF8, "application/json");
-
-    public sealed class Servers : IAsyncLifetime
-    {
-        private SwiftServer? _swift;
-
-        public SwiftServer Swift => _swift!;
-
-        public async ValueTask InitializeAsync() => _swift = await SwiftServer.StartAsync(keystone: true);
-
-        public async ValueTask DisposeAsync()
-        {
-            if (_swift is not null)
-                await _swift.DisposeAsync();
-        }
-    }
 }

@@ -45,7 +45,12 @@ public sealed class GatewayProcess : IAsyncDisposable
     /// <summary>Starts it and waits until it answers.</summary>
     /// <param name="dataDirectory">Where it keeps everything.</param>
     /// <param name="arguments">More arguments of <c>serve</c>.</param>
-    public static async Task<GatewayProcess> StartAsync(string dataDirectory, params string[] arguments)
+    public static Task<GatewayProcess> StartAsync(string dataDirectory, params string[] arguments) =>
+        StartAsync(dataDirectory, new Dictionary<string, string>(), arguments);
+
+    /// <inheritdoc cref="StartAsync(string, string[])"/>
+    /// <param name="environment">Added to this process's.</param>
+    public static async Task<GatewayProcess> StartAsync(string dataDirectory, IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var start = new ProcessStartInfo(
             "dotnet",
@@ -56,6 +61,11 @@ public sealed class GatewayProcess : IAsyncDisposable
             RedirectStandardError = true,
             RedirectStandardInput = true,
         };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
         var gateway = new GatewayProcess(Process.Start(start)!);
         gateway.process.ErrorDataReceived += (_, line) =>
         {

@@ -109,7 +109,7 @@ log_level = WARNING
 log_udp_host =
 
 [pipeline:main]
-pipeline = catch_errors gatekeeper cache listing_formats bulk $KEYSTONE_PIPE tempauth copy container_quotas slo dlo proxy-server
+pipeline = catch_errors gatekeeper cache listing_formats bulk $KEYSTONE_PIPE tempauth copy container_quotas slo dlo symlink proxy-server
 
 [app:proxy-server]
 use = egg:swift#proxy
@@ -136,6 +136,8 @@ reseller_prefix = AUTH
 token_life = ${SWIFT_TOKEN_LIFE:-86400}
 user_glance_glance = $KEY .admin
 user_glance_reader = $KEY
+user_glance_reseller = $KEY .admin .reseller_admin
+user_demo_demo = $KEY .admin
 [filter:copy]
 use = egg:swift#copy
 [filter:container_quotas]
@@ -145,6 +147,8 @@ use = egg:swift#slo
 min_segment_size = 1
 [filter:dlo]
 use = egg:swift#dlo
+[filter:symlink]
+use = egg:swift#symlink
 
 $KEYSTONE
 CONFIG

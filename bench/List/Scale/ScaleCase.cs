@@ -5,8 +5,9 @@ namespace GlanceGateway.Bench;
 /// <summary>One thing that is asked of a small and of a big registry.</summary>
 /// <param name="Group">Its line of the short table.</param>
 /// <param name="Name">What tells it from others of the group.</param>
-/// <param name="Ask">Asks; returns how many images there were.</param>
-internal sealed record ScaleCase(string Group, string Name, Func<ScaledRegistry, Task<int>> Ask)
+/// <param name="Limit">How many images are asked for.</param>
+/// <param name="Ask">Asks for at most so many images; returns how many there were.</param>
+internal sealed record ScaleCase(string Group, string Name, int Limit, Func<ScaledRegistry, int, Task<int>> Ask)
 {
     private static readonly (string Name, ImageSort Sort)[] Sorts =
     [
@@ -42,17 +43,17 @@ internal sealed record ScaleCase(string Group, string Name, Func<ScaledRegistry,
                 }
             }
 
-            cases.Add(Case($"page of 1000 · {viewerName}", "created_at, start", _ => new ImageQuery { Viewer = viewer, Limit = 1000 }));
+            cases.Add(Case($"page of 1000 · {viewerName}", "created_at, start", _ => new ImageQuery { Viewer = viewer }, limit: 1000));
         }
 
         foreach (var kind in Enum.GetValues<UsageKind>())
-            cases.Add(new("usage of the project with 1 in 10", kind.ToString(), async on => await on.Registry.SumUsageAsync(ScaleViewers.Many, kind, CancellationToken.None) > 0 ? 1 : 0));
-        cases.Add(new("one image", "by id", async on => await on.Registry.FindImageAsync(markers[(on, Sorts[0].Sort)].Middle, CancellationToken.None) is null ? 0 : 1));
+            cases.Add(new("usage of the project with 1 in 10", kind.ToString(), 1, async (on, _) => await on.Registry.SumUsageAsync(ScaleViewers.Many, kind, CancellationToken.None) > 0 ? 1 : 0));
+        cases.Add(new("one image", "by id", 1, async (on, _) => await on.Registry.FindImageAsync(markers[(on, Sorts[0].Sort)].Middle, CancellationToken.None) is null ? 0 : 1));
         return cases;
     }
 
-    private static ScaleCase Case(string group, string name, Func<ScaledRegistry, ImageQuery> query) =>
-        new(group, name, async on => (await on.Registry.ListImagesAsync(query(on), CancellationToken.None)).Count);
+    private static ScaleCase Case(string group, string name, Func<ScaledRegistry, ImageQuery> query, int limit = 25) =>
+        new(group, name, limit, async (on, most) => (await on.Registry.ListImagesAsync(query(on) with { Limit = most }, CancellationToken.None)).Count);
 
     private static IEnumerable<(string Name, ImageQuery Query)> Filters()
     {

@@ -31,7 +31,7 @@ internal sealed class ScaledSqlite(string file) : ScaledRegistry
             """);
         await using var transaction = connection.BeginTransaction();
         using var image = new Insertion(connection, transaction, "images (id, name, status, visibility, owner, disk_format, container_format, size, checksum, hash_algorithm, hash_value, min_disk, min_ram, protected, hidden, created_at, updated_at, version)", 18);
-        using var property = new Insertion(connection, transaction, "image_properties (image_id, name, value, position)", 4);
+        using var property = new Insertion(connection, transaction, "image_properties (image_id, name, value, value_key, position)", 5);
         using var tag = new Insertion(connection, transaction, "image_tags (image_id, tag, position)", 3);
         using var location = new Insertion(connection, transaction, "image_locations (image_id, store, url, metadata)", 4);
         using var member = new Insertion(connection, transaction, "image_members (image_id, member_id, status, created_at, updated_at)", 5);
@@ -41,7 +41,7 @@ internal sealed class ScaledSqlite(string file) : ScaledRegistry
             image.Run(id, one.Name, one.Status, one.Visibility, one.Owner, "qcow2", "bare", one.Size, "d41d8cd98f00b204e9800998ecf8427e", "sha512",
                 new string('a', 128), 0L, 0L, 0L, 0L, one.CreatedAt, one.CreatedAt, 1L);
             foreach (var (item, position) in one.Properties.Select((item, position) => (item, (long)position)))
-                property.Run(id, item.Name, item.Value, position);
+                property.Run(id, item.Name, item.Value, item.Value, position);
             foreach (var (item, position) in one.Tags.Select((item, position) => (item, (long)position)))
                 tag.Run(id, item, position);
             location.Run(id, "disk", $"file:///store/{id}", "{}");

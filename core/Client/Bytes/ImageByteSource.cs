@@ -75,7 +75,7 @@ internal sealed class ImageByteSource(ImageTransport transport, RemoteImage imag
     {
         if (ranges.Works is not null || Size == 0)
             return;
-        using var answer = await transport.GetAsync(Path, new RangeHeaderValue(0, 0), patience, cancellationToken);
+        using var answer = await transport.GetAsync(Path, new RangeHeaderValue(0, 0), mayHedge: false, patience, cancellationToken);
         if (answer.StatusCode is not (HttpStatusCode.BadRequest or HttpStatusCode.NotImplemented))
             Check(answer, offset: 0);
         Learn(answer);
@@ -89,7 +89,8 @@ internal sealed class ImageByteSource(ImageTransport transport, RemoteImage imag
         while (true)
         {
             var isWhole = ranges.Works == false || (offset == 0 && end == Size);
-            var answer = await transport.GetAsync(Path, isWhole ? null : new RangeHeaderValue(offset, end - 1), patience, cancellationToken);
+            var mayHedge = !isWhole && ranges.Works == true && end - offset <= Hedging.LargestBytes;
+            var answer = await transport.GetAsync(Path, isWhole ? null : new RangeHeaderValue(offset, end - 1), mayHedge, patience, cancellationToken);
             try
             {
                 if (!isWhole && answer.StatusCode is (HttpStatusCode.BadRequest or HttpStatusCode.NotImplemented))

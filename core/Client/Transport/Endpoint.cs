@@ -31,6 +31,16 @@ internal sealed class Endpoint(Uri root, ClientOptions options, TimeProvider tim
         }
     }
 
+    /// <summary>Whether its last request, if there was any, was answered.</summary>
+    internal bool IsHealthy
+    {
+        get
+        {
+            lock (_lock)
+                return _faults == 0;
+        }
+    }
+
     internal EndpointHealth Health
     {
         get

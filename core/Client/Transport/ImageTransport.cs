@@ -13,13 +13,18 @@ namespace GlanceGateway.Client;
 // * 401 means that the token ended early (revoked, Keystone's keys changed): one new log-in per request, then it is the log-in that is wrong.
 // * Any other answer is the caller's to judge.
 // * A request without patience asks each endpoint whose circuit is not open once.
+// * A read that somebody waits for is asked of a second endpoint when the first is late; see Hedging.
 
 /// <summary>Sends requests to whichever endpoint answers.</summary>
-internal sealed class ImageTransport(HttpClient http, ILogin login, ClientOptions options, TimeProvider time, ILogger logger)
+internal sealed partial class ImageTransport(HttpClient http, ILogin login, ClientOptions options, TimeProvider time, ILogger logger)
 {
     private readonly EndpointSet _endpoints = new(options, time, logger);
 
+    private readonly Hedging _hedging = new(options);
+
     internal IReadOnlyList<EndpointHealth> Health => _endpoints.Health;
+
+    internal HedgeCounts Hedges => _hedging.Counts;
 
     internal ClientOptions Options => options;
 
@@ -30,11 +35,12 @@ internal sealed class ImageTransport(HttpClient http, ILogin login, ClientOption
     /// <summary>Asks for a resource.</summary>
     /// <param name="path">Below the endpoint's root, without a leading slash.</param>
     /// <param name="range">Bytes that are wanted; null for all.</param>
+    /// <param name="mayHedge">Whether a second endpoint may be asked as well when the first is late; for a range only.</param>
     /// <param name="patience">How long it is tried.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>The answer once its head is there: the caller's to dispose. Not 401, 408, 429, 500, 502, 503 or 504.</returns>
     /// <exception cref="StoreException">There is no answer within the patience, or the log-in is refused.</exception>
-    internal async Task<HttpResponseMessage> GetAsync(string path, RangeHeaderValue? range, TimeSpan patience, CancellationToken cancellationToken)
+    internal async Task<HttpResponseMessage> GetAsync(string path, RangeHeaderValue? range, bool mayHedge, TimeSpan patience, CancellationToken cancellationToken)
     {
         var begun = time.GetTimestamp();
         var (attempt, errors, hasLoggedInAnew) = (0, 0, false);
@@ -66,7 +72,10 @@ internal sealed class ImageTransport(HttpClient http, ILogin login, ClientOption
             HttpResponseMessage? answer = null;
             try
             {
-                answer = await SendAsync(endpoint, path, range, session, cancellationToken);
+                if (mayHedge && _hedging.IsOn && _endpoints.Other(endpoint) is not null)
+                    (endpoint, answer) = await SendHedgedAsync(endpoint, path, range, session, cancellationToken);
+                else
+                    answer = await SendAsync(endpoint, path, range, session, cancellationToken);
                 switch (answer.StatusCode)
                 {
                     case HttpStatusCode.Unauthorized:

@@ -2,6 +2,7 @@ using System.CommandLine;
 using GlanceGateway.Fuse;
 using GlanceGateway.Host.Configuration;
 using GlanceGateway.Host.Logging;
+using GlanceGateway.Host.Serving;
 
 namespace GlanceGateway.Host.Commands;
 
@@ -47,7 +48,9 @@ internal sealed class KeepCommand(CommandTerminal terminal, GatewayEnvironment e
         else
             terminal.WriteLine($"mounts are kept at {options.Socket}{(options.Store is not { Stores: true } ? "; without a service manager that stores descriptors they end with this process and the one that serves them" : "")}");
         terminal.Output.Flush();
+        await using var notices = ServiceNotices.Ready(() => [], time, logger);
         await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        notices.TellStopping();
         logger.LogInformation("Asked to stop; what is served goes on being served");
         return ExitCodes.Success;
     }

@@ -6,6 +6,7 @@ using GlanceGateway.Host.Configuration;
 using GlanceGateway.Host.Logging;
 using GlanceGateway.Host.Metrics;
 using GlanceGateway.Host.Mounting;
+using GlanceGateway.Host.Serving;
 using GlanceGateway.View;
 
 namespace GlanceGateway.Host.Commands;
@@ -54,7 +55,8 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
         await using var cache = BlockCache.Open(blocks, time, logger);
         var catalogue = new RemoteCatalogueFile(Path.Join(request.Cache, "catalogue.json"), $"{cloud.Identity} {string.Join(' ', request.Endpoints)}");
         var follow = new RemoteFollowOptions { PollInterval = request.PollInterval, SweepInterval = request.SweepInterval };
-        await using var source = new RemoteImageSource(client, cache, catalogue, follow, time, logger);
+        var feed = new RemoteFeed(http, login, options);
+        await using var source = new RemoteImageSource(client, feed, cache, catalogue, follow, time, logger);
         await source.StartAsync(cancellationToken);
         var steering = new MountSteering(source, logger);
         await using var control = ControlSocket.TryStart(request.Cache, steering, logger);
@@ -86,8 +88,10 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
         }
 
         Announce(request, mount, source, json || isChild);
+        await using var notices = ServiceNotices.Ready(() => mount.Answering, time, logger);
         _ = await Task.WhenAny(mount.Completion, Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken));
         var wasAsked = cancellationToken.IsCancellationRequested;
+        notices.TellStopping();
         if (!mount.IsKept)
             logger.LogInformation("{Reason}; files that are open are served for {Seconds} s more at most", wasAsked ? "Asked to stop" : "Unmounted", stopTimeout.TotalSeconds);
         return await mount.StopAsync(stopTimeout, CancellationToken.None) ? ExitCodes.Success : ExitCodes.Failure;

@@ -96,8 +96,10 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
         await using var mount = await GatewayMount.StartAsync(configuration, images, loggers, cancellationToken);
         await using var server = await GatewayServer.StartAsync(configuration, images, loggers, time, cancellationToken);
         Announce(server, mount is { IsMounted: true } ? mount : null, json);
+        await using var notices = ServiceNotices.Ready(() => mount?.Answering ?? [], time, logger);
 
         await WaitAsync(cancellationToken);
+        notices.TellStopping();
         logger.LogInformation("Asked to stop: transfers may end, new ones are not taken.");
         await server.DrainAsync();
         return ExitCodes.Success;

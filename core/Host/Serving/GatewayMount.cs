@@ -39,6 +39,9 @@ internal sealed class GatewayMount : IAsyncDisposable
     /// <summary>Whether they are by now.</summary>
     public bool IsMounted => Volatile.Read(ref mount) is not null;
 
+    /// <summary>What its threads are answering; see <see cref="FuseSession.Answering"/>.</summary>
+    public IReadOnlyList<ulong> Answering => Volatile.Read(ref mount)?.Answering ?? [];
+
     /// <summary>Whether the kernel reads local files itself.</summary>
     public bool IsPassthrough => Volatile.Read(ref mount) is { PassthroughActive: true };
 

@@ -64,7 +64,7 @@ public sealed class ImageStaging
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(held.Lost, cancellationToken);
             try
             {
-                staged = await area.WriteAsync(intent, request.Body, request.DeclaredSize, caller.ProjectId, hold, ending.Token);
+                staged = await area.WriteAsync(intent, request.Body, request.DeclaredSize, image.Owner, hold, ending.Token);
 
                 // Not cancellable: from here on only the registry decides whether the data is staged.
                 await registry.WriteAsync((tx, ct) => RecordAsync(tx, staged, lease, ct), CancellationToken.None);

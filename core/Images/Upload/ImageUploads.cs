@@ -80,7 +80,7 @@ public sealed class ImageUploads
             try
             {
                 using var signature = await signatures.OpenAsync(saving, caller, ending.Token);
-                var write = new WriteRequest(new WriteAttempt(image.Id, intent.AttemptId), request.DeclaredSize, caller.ProjectId);
+                var write = new WriteRequest(new WriteAttempt(image.Id, intent.AttemptId), request.DeclaredSize, image.Owner);
                 stored = await TransferAsync(driver, write, request, hold, saving, signature, lease, intent, ending.Token);
             }
             catch (Exception failure)

@@ -12,7 +12,7 @@ internal sealed record UploadedData(long Size, string Md5, string Sha512, Inspec
 /// The way of a byte into a store.
 /// </summary>
 /// <remarks>
-/// The request's pipe hands out small segments; they are gathered into a buffer of the size in which the driver likes to write. A full
+/// The request's pipe hands out small segments; they are gathered into a buffer, on a page's boundary, of the size in which the driver likes to write. A full
 /// buffer goes to both hashes, the format inspection and the driver at the same time, while the next one is being filled: two buffers in all, so memory per
 /// transfer is twice <see cref="IStoreWriter.PreferredWriteSize"/> whatever the image's size. Invariants:
 /// <list type="bullet">
@@ -42,8 +42,8 @@ internal sealed class UploadPipeline(ImageOptions options, TimeProvider time)
         CancellationToken cancellationToken)
     {
         var limit = Math.Min(declaredSize ?? options.SizeCap, options.SizeCap);
-        var filling = ArrayPool<byte>.Shared.Rent(writer.PreferredWriteSize);
-        var writing = ArrayPool<byte>.Shared.Rent(writer.PreferredWriteSize);
+        var filling = TransferBuffer.Rent(writer.PreferredWriteSize);
+        var writing = TransferBuffer.Rent(writer.PreferredWriteSize);
         var inFlight = Task.CompletedTask;
         using var hasher = new DataHasher(signature);
         var inspector = new FormatInspector();
@@ -54,7 +54,7 @@ internal sealed class UploadPipeline(ImageOptions options, TimeProvider time)
             var ended = false;
             while (!ended)
             {
-                (var filled, ended) = await FillAsync(body, filling.AsMemory(0, writer.PreferredWriteSize), stall);
+                (var filled, ended) = await FillAsync(body, filling.Memory, stall);
                 size += filled;
                 if (size > limit)
                 {
@@ -70,7 +70,7 @@ internal sealed class UploadPipeline(ImageOptions options, TimeProvider time)
 
                 await inFlight;
                 (filling, writing) = (writing, filling);
-                inFlight = filled == 0 ? Task.CompletedTask : StoreAsync(writing.AsMemory(0, filled), hasher, inspector, writer, cancellationToken);
+                inFlight = filled == 0 ? Task.CompletedTask : StoreAsync(writing.Memory[..filled], hasher, inspector, writer, cancellationToken);
             }
 
             await inFlight;
@@ -87,8 +87,8 @@ internal sealed class UploadPipeline(ImageOptions options, TimeProvider time)
         {
             // The buffers may go back only after nobody reads them any more.
             await inFlight.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            ArrayPool<byte>.Shared.Return(filling);
-            ArrayPool<byte>.Shared.Return(writing);
+            filling.Dispose();
+            writing.Dispose();
         }
     }
 

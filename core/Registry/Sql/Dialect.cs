@@ -14,18 +14,23 @@ internal sealed partial class Dialect
     public static readonly Dialect Sqlite = new()
     {
         LockingRows = "",
-        InsertingChange = "INSERT INTO changes (image_id, kind, changed_at) VALUES (@ImageId, @Kind, @ChangedAt) RETURNING sequence",
+        InsertingProperty = """
+            INSERT INTO image_properties (image_id, name, value, value_key, position)
+            VALUES (@ImageId, @Name, @Value, substr(COALESCE(@Value, ''), 1, 64), @Position)
+            """,
+        InsertingChange = "INSERT INTO changes (image_id, kind, changed_at, lost_by) VALUES (@ImageId, @Kind, @ChangedAt, @LostBy) RETURNING sequence",
     };
 
     public static readonly Dialect Postgres = new()
     {
         LockingRows = " FOR UPDATE",
+        InsertingProperty = "INSERT INTO image_properties (image_id, name, value, position) VALUES (@ImageId, @Name, @Value, @Position)",
 
         // The turn is held until the commit. So a sequence is only given out after all smaller ones are committed, and a follower who has seen
         // one has seen all before it. The announcement is sent with the commit.
         InsertingChange = $"""
             LOCK TABLE change_turn IN EXCLUSIVE MODE;
-            WITH change AS (INSERT INTO changes (image_id, kind, changed_at) VALUES (@ImageId, @Kind, @ChangedAt) RETURNING sequence)
+            WITH change AS (INSERT INTO changes (image_id, kind, changed_at, lost_by) VALUES (@ImageId, @Kind, @ChangedAt, @LostBy) RETURNING sequence)
             SELECT sequence, pg_notify('{ChangeChannel}', sequence::text) FROM change
             """,
     };
@@ -35,6 +40,9 @@ internal sealed partial class Dialect
     /// has not committed. SQLite has one writer: nothing changes under a unit.
     /// </summary>
     public required string LockingRows { get; init; }
+
+    /// <summary>Writes a <see cref="PropertyRow"/>, and what the index by value holds of it where the database does not compute that itself.</summary>
+    public required string InsertingProperty { get; init; }
 
     /// <summary>Writes a <see cref="ChangeRow"/> and returns its sequence. Sequences must be committed in their order.</summary>
     public required string InsertingChange { get; init; }
@@ -50,10 +58,33 @@ internal sealed partial class Dialect
         : $"CROSS JOIN LATERAL (SELECT * FROM images WHERE id = {id} OFFSET 0) i";
 
     /// <summary>
-    /// The images along an index. SQLite is told: it plans without looking at the values, and a wrong walk is one over everything. PostgreSQL finds
+    /// A table along an index. SQLite is told: it plans without looking at the values, and a wrong walk is one over everything. PostgreSQL finds
     /// out from its statistics.
     /// </summary>
-    public string ImagesAlong(string? index) => this == Sqlite && index is not null ? $"images i INDEXED BY {index}" : "images i";
+    public string Along(string table, string? index) => this == Sqlite && index is not null ? $"{table} INDEXED BY {index}" : table;
+
+    /// <summary>
+    /// What the index by value holds of a property's value, as an index takes no long ones: its beginning, or a digest. The value itself is to be
+    /// compared too.
+    /// </summary>
+    public string ValueKey(string value) => this == Sqlite
+        ? $"substr(CAST({value} AS TEXT), 1, 64)"
+        : $"('x' || substr(md5(CAST({value} AS TEXT)), 1, 8))::bit(32)::integer";
+
+    /// <summary>
+    /// The condition that an image has a property, asked of the index by value: most of those asked are not in it, which ends the matter, and the
+    /// entries of one value lie close together. By image, each of a million takes the database to another page. A property without a value is
+    /// shown as the empty text, so it is found by it.
+    /// </summary>
+    public string HasProperty(string id, string name, string value)
+    {
+        // PostgreSQL would go by image: a range makes that look dear.
+        var ofImage = this == Sqlite ? $"p.image_id = {id}" : $"p.image_id BETWEEN {id} AND {id}";
+        return $"""
+            EXISTS (SELECT 1 FROM {Along("image_properties p", "image_properties_by_value")} WHERE p.name = {name} AND p.value_key = {ValueKey(value)}
+                AND {ofImage} AND COALESCE(p.value, '') = {value}{AskedOfEach})
+            """;
+    }
 
     /// <summary>
     /// Whether branches of a union are merged where only the union is ordered. SQLite reads each along its index then, row by row as the merge asks.

@@ -2,7 +2,7 @@ using Dapper;
 
 namespace GlanceGateway.Registry.Sql;
 
-/// <summary>The conditions of a query on <c>images i</c> that have nothing to do with who looks. Values become parameters.</summary>
+/// <summary>The conditions of a query on images that have nothing to do with who looks. Values become parameters.</summary>
 internal static class ImageFilters
 {
     /// <summary>The column as SQL.</summary>
@@ -26,8 +26,10 @@ internal static class ImageFilters
         _ => throw new ArgumentOutOfRangeException(nameof(column), column, "no such column"),
     };
 
-    public static List<string> Conditions(ImageQuery query, Dialect dialect, DynamicParameters parameters)
+    /// <summary>The conditions on <c>images i</c>, or on <c>image_members m</c> and, where <see cref="NeedImage"/>, its <c>images i</c>.</summary>
+    public static List<string> Conditions(ImageQuery query, Dialect dialect, DynamicParameters parameters, bool ofMembers = false)
     {
+        var id = ofMembers ? "m.image_id" : "i.id";
         var conditions = new List<string>();
         if (query.Protected is { } isProtected)
         {
@@ -36,22 +38,23 @@ internal static class ImageFilters
         }
 
         for (var index = 0; index < query.Filters.Count; index++)
-            conditions.AddRange(Condition(query.Filters[index], $"filter{index}", parameters));
+        {
+            var known = ofMembers ? KnownToMembers(query.Filters[index]) : null;
+            conditions.AddRange(Condition(query.Filters[index], known ?? Expression(query.Filters[index].Column), $"filter{index}", parameters));
+        }
 
         for (var index = 0; index < query.Properties.Count; index++)
         {
             parameters.Add($"property{index}", query.Properties[index].Key);
             parameters.Add($"value{index}", query.Properties[index].Value);
 
-            // A property without a value is shown as the empty text, so it is found by it.
-            conditions.Add(
-                $"EXISTS (SELECT 1 FROM image_properties p WHERE p.image_id = i.id AND p.name = @property{index} AND COALESCE(p.value, '') = @value{index}{dialect.AskedOfEach})");
+            conditions.Add(dialect.HasProperty(id, $"@property{index}", $"@value{index}"));
         }
 
         for (var index = 0; index < query.Tags.Count; index++)
         {
             parameters.Add($"tag{index}", query.Tags[index]);
-            conditions.Add($"EXISTS (SELECT 1 FROM image_tags t WHERE t.image_id = i.id AND t.tag = @tag{index}{dialect.AskedOfEach})");
+            conditions.Add($"EXISTS (SELECT 1 FROM image_tags t WHERE t.image_id = {id} AND t.tag = @tag{index}{dialect.AskedOfEach})");
         }
 
         return conditions;
@@ -70,9 +73,14 @@ internal static class ImageFilters
         .Select(filter => ((int, string)?)(filter.Index, (string)filter.Item.Values[0]))
         .FirstOrDefault();
 
-    /// <summary>Whether a query asks for one status in which few images are: all but active.</summary>
-    public static bool AskForUnready(ImageQuery query) => query.Filters.Any(filter =>
-        filter is { Column: ImageColumn.Status, Comparison: Comparison.Equal, Values: [ImageStatus and not (ImageStatus.Active or ImageStatus.Killed or ImageStatus.Deleted)] });
+    /// <summary>Which filter asks for one status in which few images are: all but active; null for none.</summary>
+    public static int? AskForUnready(ImageQuery query) => query.Filters.Index()
+        .Where(filter => filter.Item is { Column: ImageColumn.Status, Comparison: Comparison.Equal, Values: [ImageStatus and not (ImageStatus.Active or ImageStatus.Killed or ImageStatus.Deleted)] })
+        .Select(filter => (int?)filter.Index)
+        .FirstOrDefault();
+
+    /// <summary>Whether a query asks of an image what its members do not know.</summary>
+    public static bool NeedImage(ImageQuery query) => query.Protected is not null || query.Filters.Any(filter => KnownToMembers(filter) is null);
 
     /// <summary>Whether a query names the images.</summary>
     public static bool NameIds(ImageQuery query) =>
@@ -83,9 +91,18 @@ internal static class ImageFilters
         filter is { Column: ImageColumn.Status, Comparison: Comparison.Equal or Comparison.In } &&
         filter.Values.Any(value => Value(filter.Column, value).Equals(Words.Of(status))));
 
-    private static IEnumerable<string> Condition(ImageFilter filter, string name, DynamicParameters parameters)
+    /// <summary>The column of <c>image_members m</c> that answers a filter; null for none. An image without a name is there as one with an empty name.</summary>
+    private static string? KnownToMembers(ImageFilter filter) => filter switch
     {
-        var column = Expression(filter.Column);
+        { Column: ImageColumn.Id } => "m.image_id",
+        { Column: ImageColumn.Status } => "m.image_status",
+        { Column: ImageColumn.CreatedAt } => "m.image_created_at",
+        { Column: ImageColumn.Name, Comparison: Comparison.Equal, Values: [string { Length: > 0 }] } => "m.image_name",
+        _ => null,
+    };
+
+    private static IEnumerable<string> Condition(ImageFilter filter, string column, string name, DynamicParameters parameters)
+    {
         if (filter.Comparison == Comparison.In)
         {
             var names = new List<string>(filter.Values.Count);

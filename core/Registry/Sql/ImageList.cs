@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using Dapper;
 
 namespace GlanceGateway.Registry.Sql;
@@ -9,7 +10,8 @@ namespace GlanceGateway.Registry.Sql;
 // every image for each page. So the set is cut into branches that do not overlap and that fix whatever comes before the sort keys in an index:
 //
 //     SELECT id, k0, k1 FROM images WHERE visibility = 'public' AND list_state = 1 AND (k0, k1) < marker ORDER BY k0, k1 LIMIT n
-//     UNION ALL … one for each visibility of the viewer's own images, of images that nobody owns, and one for those shared with the viewer
+//     UNION ALL … one for each visibility of the viewer's own images, and of images that nobody owns
+//     SELECT image_id, k0, k1 FROM image_members WHERE member_id = … AND status = 'accepted' AND image_state = 1 AND (k0, k1) < marker …
 //
 // Each branch is read along its index, only as far as the merged page needs it, and n rows are then read in full.
 //
@@ -30,18 +32,28 @@ namespace GlanceGateway.Registry.Sql;
 // * a name, in the list by time or by name: the walk is along the index by name, in which the images of a name lie by time;
 // * one status other than active: the walks are along indexes of such images only.
 //
-// What is not flat: sort keys other than created_at, name and size, several statuses, other filters that few images pass, and images shared with
-// the viewer (as many as there are). Lists end at a time-out.
+// Members keep the sort keys, status and list_state of their image, as image_state: 0 where the image is not shared or is the member's own, and
+// 10 more where nobody owns it, so that those are not in two branches. What else a filter asks is looked up in the image.
+//
+// What is not flat: sort keys other than created_at, name and size, several statuses, and other filters that few images pass. Lists end at a
+// time-out.
 internal sealed class ImageList
 {
-    private const string Listed = "i.list_state = 1";
-    private const string Hidden = "i.list_state = 2";
-    private const string WaitingToBeDeleted = "i.list_state = 3";
+    private const int Listed = 1;
+    private const int Hidden = 2;
+    private const int WaitingToBeDeleted = 3;
+
+    /// <summary>What image_state is more than list_state where nobody owns the image.</summary>
+    private const int OfNobody = 10;
+
     private const string Own = "i.owner = @project";
     private const string Nobodys = "i.owner IS NULL";
 
     /// <summary>The very condition of the indexes of images that are not ready, which are planned with only where it stands word by word.</summary>
     private const string Unready = "i.status NOT IN ('active', 'killed', 'deleted')";
+
+    /// <summary>The same of members.</summary>
+    private const string UnreadyShares = "m.image_status NOT IN ('active', 'killed', 'deleted')";
 
     private readonly ImageQuery _query;
     private readonly Dialect _dialect;
@@ -72,13 +84,14 @@ internal sealed class ImageList
         DbConnection connection, ImageQuery query, CancellationToken cancellationToken)
     {
         var list = new ImageList(query, Dialect.Of(connection));
-        var after = query.Marker is null ? null : await list.AfterMarkerAsync(connection, query.Marker, cancellationToken);
+        if (query.Marker is not null)
+            await list.StartAfterAsync(connection, query.Marker, cancellationToken);
         if (query.Limit == 0 || ImageFilters.FindNothing(query))
             return null;
         var rare = ImageFilters.NameIds(query)
             ? null
             : await RareFilter.FindAsync(connection, query, byName: !list.WalksAlongOneName, cancellationToken);
-        return (list.Statement(after, rare), list._parameters);
+        return (list.Statement(rare), list._parameters);
     }
 
     /// <summary>Images that all have one name: it says nothing about their order, and a walk among them begins at the marker's time.</summary>
@@ -91,16 +104,16 @@ internal sealed class ImageList
     /// <summary>The images of one name lie by time in the indexes by name.</summary>
     private bool WalksAlongOneName => ImageFilters.OneName(_query) is not null && _order.Index is "created";
 
-    private string Statement(string? after, RareFilter? rare)
+    private string Statement(RareFilter? rare)
     {
         var conditions = ImageFilters.Conditions(_query, _dialect, _parameters);
-        if (after is not null)
-            conditions.Add(after);
+        if (_query.Marker is not null)
+            conditions.Add(_order.AfterAmongImages);
         var branches = rare is null ? Walks(conditions) : [Found(rare, conditions)];
 
         // A viewer without a project who asks for its own images asks for none.
         if (branches.Count == 0)
-            branches.Add(Branch("images i", ["1 = 0", Listed], conditions));
+            branches.Add(Branch("images i", ["1 = 0", IsIn(Listed)], conditions));
         return $"""
             SELECT {ImageRow.Columns}
             FROM ({Merged(branches)}) page
@@ -116,19 +129,46 @@ internal sealed class ImageList
         List<string> walked = [.. conditions];
         if (WalksAlongOneName)
             walked.Add($"i.sort_name = @filter{ImageFilters.OneName(_query)!.Value.Index}");
-        if (ImageFilters.AskForUnready(_query))
+        if (ImageFilters.AskForUnready(_query) is not null)
             walked.Add(Unready);
         foreach (var state in States())
-            branches.AddRange(Visible().Select(visible => Branch(_dialect.ImagesAlong(IndexOf(visible)), [visible, state], walked)));
-
-        // Images are found by membership, never tried one by one.
+            branches.AddRange(Visible().Select(visible => Branch(_dialect.Along("images i", IndexOf(visible)), [visible, IsIn(state)], walked)));
         if (SharedWithViewer() is { } shared)
+            branches.AddRange(IndexOfShares() is { } index ? SharesAlong(index) : SharesByMembership(shared, conditions));
+        return branches;
+    }
+
+    /// <summary>The images shared with the viewer, along an index of members: a branch for each status and state.</summary>
+    private IEnumerable<string> SharesAlong(string index)
+    {
+        var walked = ImageFilters.Conditions(_query, _dialect, _parameters, ofMembers: true);
+        if (_query.Marker is not null)
+            walked.Add(_order.AfterAmongShares);
+        if (WalksAlongOneName)
+            walked.Add($"m.image_name = @filter{ImageFilters.OneName(_query)!.Value.Index}");
+        if (ImageFilters.AskForUnready(_query) is { } unready)
+            walked.AddRange([UnreadyShares, $"m.image_status = @filter{unready}"]);
+        var tables = _dialect.Along("image_members m", index);
+        if (ImageFilters.NeedImage(_query))
         {
-            var found = $"image_members f {_dialect.JoiningImages("f.image_id")}";
-            branches.AddRange(States().Select(state => Branch(found, [$"{Membership("f")} AND i.id = f.image_id AND {shared}", state], conditions)));
+            tables += $" {_dialect.JoiningImages("m.image_id")}";
+            walked.Add("i.id = m.image_id");
         }
 
-        return branches;
+        var states = _query.Visibility == VisibilityFilter.Shared ? States().SelectMany(state => new[] { state, state + OfNobody }) : States();
+        var statuses = _query.MemberStatus is null ? Enum.GetValues<MemberStatus>() : [_query.MemberStatus.Value];
+        return
+            from status in statuses
+            from state in states
+            let path = $"m.member_id = @project AND m.status = '{Words.Of(status)}' AND m.image_state = {state.ToString(CultureInfo.InvariantCulture)}"
+            select Branch(tables, [path], walked, "m.image_id", _order.KeysOfShares, _order.OverShares);
+    }
+
+    /// <summary>The images shared with the viewer, each looked up and tried.</summary>
+    private IEnumerable<string> SharesByMembership(string shared, List<string> conditions)
+    {
+        var found = $"image_members f {_dialect.JoiningImages("f.image_id")}";
+        return States().Select(state => Branch(found, [$"{Membership("f")} AND i.id = f.image_id AND {shared}", IsIn(state)], conditions));
     }
 
     /// <summary>The few images that a filter finds, each tried for whether the viewer may see it.</summary>
@@ -139,18 +179,21 @@ internal sealed class ImageList
             visible.Add($"{shared} AND EXISTS (SELECT 1 FROM image_members m WHERE m.image_id = i.id AND {Membership("m")})");
         if (visible.Count == 0)
             visible.Add("1 = 0");
-        return Branch(rare.From, [rare.Condition, AnyOf(visible), AnyOf(States())], conditions);
+        return Branch(rare.From, [rare.Condition, AnyOf(visible), AnyOf(States().Select(IsIn))], conditions);
 
         static string AnyOf(IEnumerable<string> alternatives) => $"({string.Join(" OR ", alternatives.Select(alternative => $"({alternative})"))})";
     }
 
-    private string Branch(string from, IEnumerable<string> path, List<string> conditions)
+    private string Branch(string from, IEnumerable<string> path, List<string> conditions) =>
+        Branch(from, path, conditions, "i.id", _order.Keys, _order.OverImages);
+
+    private string Branch(string from, IEnumerable<string> path, List<string> conditions, string id, string keys, string order)
     {
         var branch = $"""
-            SELECT i.id AS page_id, {_order.Keys} FROM {from}
+            SELECT {id} AS page_id, {keys} FROM {from}
             WHERE {string.Join(" AND ", path.Concat(conditions))}
             """;
-        return _dialect.MergesByItself ? branch : $"SELECT * FROM ({branch}\nORDER BY {_order.OverImages} LIMIT @limit) b";
+        return _dialect.MergesByItself ? branch : $"SELECT * FROM ({branch}\nORDER BY {order} LIMIT @limit) b";
     }
 
     /// <summary>The first of all branches.</summary>
@@ -170,10 +213,20 @@ internal sealed class ImageList
         if (WalksAlongOneName)
             order = "name";
         var of = visible.StartsWith("i.owner", StringComparison.Ordinal) ? "owner" : "visibility";
-        return ImageFilters.AskForUnready(_query) ? $"images_unready_by_{of}_{order}" : $"images_by_{of}_{order}";
+        return ImageFilters.AskForUnready(_query) is not null ? $"images_unready_by_{of}_{order}" : $"images_by_{of}_{order}";
     }
 
-    private IEnumerable<string> States()
+    /// <summary>The index of members to walk along; null as in <see cref="IndexOf"/>.</summary>
+    private string? IndexOfShares()
+    {
+        if (_order.Index is not { } order || ImageFilters.NameIds(_query))
+            return null;
+        return $"image_members_{(ImageFilters.AskForUnready(_query) is not null ? "unready_" : "")}by_{(WalksAlongOneName ? "name" : order)}";
+    }
+
+    private static string IsIn(int state) => $"i.list_state = {state.ToString(CultureInfo.InvariantCulture)}";
+
+    private IEnumerable<int> States()
     {
         if (_query.Hidden != true)
             yield return Listed;
@@ -234,8 +287,8 @@ internal sealed class ImageList
     private string Membership(string member) =>
         $"{member}.member_id = @project{(_query.MemberStatus is null ? "" : $" AND {member}.status = @member_status")}";
 
-    /// <summary>The condition to come after the marker, which must be an image that the viewer may see by id.</summary>
-    private async Task<string> AfterMarkerAsync(DbConnection connection, string marker, CancellationToken cancellationToken)
+    /// <summary>Has the page start after the marker, which must be an image that the viewer may see by id.</summary>
+    private async Task StartAfterAsync(DbConnection connection, string marker, CancellationToken cancellationToken)
     {
         const string Visible = """
              AND (i.visibility IN ('public', 'community') OR i.owner IS NULL OR i.owner = @project OR (i.visibility = 'shared'
@@ -246,8 +299,9 @@ internal sealed class ImageList
         var row = await connection.RowAsync<object>(
             $"SELECT {_order.Keys} FROM images i WHERE i.id = @marker AND i.status <> 'deleted'{(_query.Viewer.SeesEverything ? "" : Visible)}",
             new { marker, project = _query.Viewer.ProjectId }, cancellationToken);
-        return row is IDictionary<string, object> keys
-            ? _order.After([.. keys.Values], _parameters)
-            : throw new UnknownMarkerException(marker);
+        if (row is not IDictionary<string, object> keys)
+            throw new UnknownMarkerException(marker);
+        foreach (var (index, value) in keys.Values.Index())
+            _parameters.Add($"after{index}", value);
     }
 }

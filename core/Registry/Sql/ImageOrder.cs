@@ -8,7 +8,7 @@ namespace GlanceGateway.Registry.Sql;
 /// </summary>
 internal sealed class ImageOrder
 {
-    private readonly List<(string Expression, bool Descending)> _terms = [];
+    private readonly List<(ImageColumn Column, string Expression, bool Descending)> _terms = [];
 
     public ImageOrder(IReadOnlyList<ImageSort> sort, Dialect dialect)
     {
@@ -17,7 +17,7 @@ internal sealed class ImageOrder
         var tieBreakers = new[] { new ImageSort(ImageColumn.CreatedAt, descending), new ImageSort(ImageColumn.Id, descending) };
         foreach (var (column, down) in sort.Concat(tieBreakers).DistinctBy(key => key.Column))
         {
-            _terms.Add((SortExpression(column, dialect), down));
+            _terms.Add((column, SortExpression(column, dialect), down));
             if (column == ImageColumn.Id)
                 break; // nothing is equal beyond the id
         }
@@ -27,33 +27,53 @@ internal sealed class ImageOrder
     public string? Index { get; }
 
     /// <summary>The values of the order under the names k0, k1…, from <c>images i</c>.</summary>
-    public string Keys => string.Join(", ", _terms.Select((term, index) => $"{term.Expression} AS k{index}"));
+    public string Keys => KeysOf(OfImages);
+
+    /// <summary>The same from <c>image_members m</c>, which keep the columns of the orders that have an <see cref="Index"/>.</summary>
+    public string KeysOfShares => KeysOf(OfShares);
 
     /// <summary>ORDER BY over <see cref="Keys"/>.</summary>
     public string OverKeys => string.Join(", ", _terms.Select((term, index) => $"k{index}{Direction(term.Descending)}"));
 
     /// <summary>ORDER BY over <c>images i</c>, in the words of the indexes.</summary>
-    public string OverImages => string.Join(", ", _terms.Select(term => term.Expression + Direction(term.Descending)));
+    public string OverImages => string.Join(", ", OfImages.Zip(_terms, (expression, term) => expression + Direction(term.Descending)));
 
-    /// <summary>The condition on <c>images i</c> to come after an image, and the parameters it needs.</summary>
-    /// <param name="marker">The image's values of <see cref="Keys"/>.</param>
-    /// <param name="parameters">Takes the values.</param>
-    public string After(IReadOnlyList<object> marker, DynamicParameters parameters)
+    /// <summary>ORDER BY over <c>image_members m</c>, in the words of the indexes.</summary>
+    public string OverShares => string.Join(", ", OfShares.Zip(_terms, (expression, term) => expression + Direction(term.Descending)));
+
+    private IEnumerable<string> OfImages => _terms.Select(term => term.Expression);
+
+    private IEnumerable<string> OfShares => _terms.Select(term => term.Column switch
     {
-        for (var index = 0; index < _terms.Count; index++)
-            parameters.Add($"after{index}", marker[index]);
+        ImageColumn.Id => "m.image_id",
+        ImageColumn.CreatedAt => "m.image_created_at",
+        ImageColumn.Name => "m.image_name",
+        ImageColumn.Size => "m.image_size",
+        _ => throw new InvalidOperationException($"Members do not know the {term.Column} of their image."),
+    });
 
+    /// <summary>The condition on <c>images i</c> to come after an image, whose values of <see cref="Keys"/> are the parameters after0, after1…</summary>
+    public string AfterAmongImages => After([.. OfImages]);
+
+    /// <summary>The same on <c>image_members m</c>.</summary>
+    public string AfterAmongShares => After([.. OfShares]);
+
+    private static string KeysOf(IEnumerable<string> expressions) =>
+        string.Join(", ", expressions.Select((expression, index) => $"{expression} AS k{index}"));
+
+    private string After(string[] expressions)
+    {
         // One comparison of whole rows lets the database start in the middle of an index; it can only be had when all keys run the same way.
         if (_terms.TrueForAll(term => term.Descending == _terms[0].Descending))
         {
-            var values = string.Join(", ", _terms.Select((_, index) => $"@after{index}"));
-            return $"({string.Join(", ", _terms.Select(term => term.Expression))}) {Past(_terms[0].Descending)} ({values})";
+            var values = string.Join(", ", expressions.Select((_, index) => $"@after{index}"));
+            return $"({string.Join(", ", expressions)}) {Past(_terms[0].Descending)} ({values})";
         }
 
-        var alternatives = _terms.Select((last, count) =>
+        var alternatives = expressions.Select((last, count) =>
         {
-            var equal = _terms.Take(count).Select((term, index) => $"{term.Expression} = @after{index} AND ");
-            return $"{string.Concat(equal)}{last.Expression} {Past(last.Descending)} @after{count}";
+            var equal = expressions.Take(count).Select((expression, index) => $"{expression} = @after{index} AND ");
+            return $"{string.Concat(equal)}{last} {Past(_terms[count].Descending)} @after{count}";
         });
         return $"({string.Join(" OR ", alternatives)})";
     }

@@ -50,23 +50,20 @@ internal sealed record RareFilter(string From, string Condition)
                 "image_tags f WHERE f.tag = @tag", new { tag = query.Tags[index] });
         }
 
-        // An index takes the beginning of a value only; whether it is the value is asked of the few whose beginning is right.
-        const string Beginning = "substr(COALESCE(f.value, ''), 1, 64) = substr(CAST(@value AS TEXT), 1, 64)";
         for (var index = 0; index < query.Properties.Count; index++)
         {
             yield return (
                 new(
                     $"image_properties {found}",
-                    $"f.name = @property{index} AND {Beginning.Replace("@value", $"@value{index}", StringComparison.Ordinal)} " +
-                    $"AND COALESCE(f.value, '') = @value{index} AND i.id = f.image_id"),
-                $"image_properties f WHERE f.name = @name AND {Beginning}",
+                    $"f.name = @property{index} AND f.value_key = {dialect.ValueKey($"@value{index}")} AND COALESCE(f.value, '') = @value{index} AND i.id = f.image_id"),
+                $"image_properties f WHERE f.name = @name AND f.value_key = {dialect.ValueKey("@value")}",
                 new { name = query.Properties[index].Key, value = query.Properties[index].Value });
         }
 
         if (byName && ImageFilters.OneName(query) is { } name)
         {
             yield return (
-                new(dialect.ImagesAlong("images_by_name"), $"i.name = @filter{name.Index}"),
+                new(dialect.Along("images i", "images_by_name"), $"i.name = @filter{name.Index}"),
                 "images f WHERE f.name = @name", new { name = name.Value });
         }
     }

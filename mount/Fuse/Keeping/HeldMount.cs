@@ -7,11 +7,14 @@ namespace GlanceGateway.Fuse;
 // A mount, and what its next server has to know of the earlier ones.
 //
 // The record of it is written into a file in memory at each change, so that the descriptor store holds the newest state without being told again. A
-// process that is killed never leaves half a record: the new one goes beside the old one, and then eight bytes say which of the two counts.
+// process that is killed never leaves half a record: the new one goes beside the old one, and then eight bytes say which of the two counts. Who serves is in the
+// room before both, zeros if an older keeper wrote it.
 
 /// <summary>A mount that the keeper holds. The keeper's lock guards it.</summary>
 internal sealed class HeldMount : IDisposable
 {
+    private const int LastServerAt = 64;
+    private const int LastServerBytes = 16;
     private const int FirstSlot = 4096;
     private const int SlotBytes = 2 * KeeperProtocol.AnswerBytes;
 
@@ -45,6 +48,9 @@ internal sealed class HeldMount : IDisposable
 
     /// <summary>Who serves it; null when nobody does.</summary>
     internal KeeperConnection? Server { get; set; }
+
+    /// <summary>Who serves it, or did so last. While that process runs nobody else may: it has the device, and comes back if its connection broke.</summary>
+    internal ServingProcess LastServer { get; private set; }
 
     /// <summary>When its last server went, as a time stamp.</summary>
     internal long UnservedSince { get; set; }
@@ -113,6 +119,16 @@ internal sealed class HeldMount : IDisposable
         _slot = next;
     }
 
+    /// <summary>Writes down who serves it from now on.</summary>
+    internal void WriteServer(ServingProcess server)
+    {
+        LastServer = server;
+        Span<byte> bytes = stackalloc byte[LastServerBytes];
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, server.Id);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes[8..], server.Started);
+        RandomAccess.Write(_record, bytes, LastServerAt);
+    }
+
     /// <summary>What INIT settled, and the registrations.</summary>
     internal void WriteState(KeeperWriter writer)
     {
@@ -172,7 +188,15 @@ internal sealed class HeldMount : IDisposable
         }
 
         FuseMount mount = FuseMount.Restore(device, mountPoint, number is (0, 0) ? null : number, negotiation, logger);
-        HeldMount held = new(name, mount, user, record) { IsStored = isStored, Generation = generation, _slot = slot };
+        byte[] server = new byte[LastServerBytes];
+        _ = RandomAccess.Read(record, server, LastServerAt);
+        HeldMount held = new(name, mount, user, record)
+        {
+            IsStored = isStored,
+            Generation = generation,
+            LastServer = new ServingProcess((int)BinaryPrimitives.ReadInt64LittleEndian(server), BinaryPrimitives.ReadUInt64LittleEndian(server.AsSpan(8))),
+            _slot = slot,
+        };
         held.Registrations.AddRange(registrations);
         return held;
     }

@@ -17,11 +17,14 @@ namespace GlanceGateway.Fuse;
 // * A mount ends when it is unmounted and its last file is closed (the device says so), when nobody serves it for longer than the grace time, or when it is
 //   out of the tree of names and its server is gone: then nobody could take over, and readers shall not wait for ever.
 //
-// Invariants: one server per mount at a time; a registration is in the record before the server learns its number, hence before an open names it; what
+// * A socket that somebody moved or removed comes back: who serves could not return after a broken connection, and no successor could come.
+//
+// Invariants: one server per mount at a time, also while its connection is broken or the keeper is replaced: as long as the last server's process runs nobody
+// else gets the device; one keeper per socket; a registration is in the record before the server learns its number, hence before an open names it; what
 // the record says is in the descriptor store. One lock guards the table and is never held while somebody else is waited for.
 
 /// <summary>Holds mounts for the processes that serve them; see <see cref="KeeperOptions"/>.</summary>
-public sealed class Keeper : IDisposable
+public sealed partial class Keeper : IDisposable
 {
     private static readonly TimeSpan s_watchPeriod = TimeSpan.FromSeconds(1);
 
@@ -31,14 +34,17 @@ public sealed class Keeper : IDisposable
     private readonly List<KeeperConnection> _connections = [];
     private readonly KeeperOptions _options;
     private readonly ILogger _logger;
-    private readonly Socket _listener;
+    private readonly HashSet<string> _ending = new(StringComparer.Ordinal);
     private readonly Timer _watch;
+    private int _isLooking;
     private bool _disposed;
 
-    private Keeper(KeeperOptions options, Socket listener, ILogger logger)
+    private Keeper(KeeperOptions options, FileStream claim, Socket listener, ILogger logger)
     {
         _options = options;
+        _claim = claim;
         _listener = listener;
+        _inode = MountTable.InodeOfSocket(options.Socket) ?? 0;
         _logger = logger;
         foreach (IGrouping<string, SafeFileHandle> stored in options.Store?.Take() ?? Enumerable.Empty<SafeFileHandle>().ToLookup(static _ => ""))
         {
@@ -54,8 +60,8 @@ public sealed class Keeper : IDisposable
             }
         }
 
-        _watch = new Timer(static keeper => ((Keeper)keeper!).Watch(), this, s_watchPeriod, s_watchPeriod);
-        new Thread(Accept, 256 * 1024) { IsBackground = true, Name = "keeper-accept" }.Start();
+        _watch = new Timer(static keeper => ((Keeper)keeper!).Look(), this, s_watchPeriod, s_watchPeriod);
+        BeginToAccept(listener);
     }
 
     /// <summary>What it holds now.</summary>
@@ -79,16 +85,19 @@ public sealed class Keeper : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(logger);
-        Socket listener = KeeperSocket.Listen(options.Socket);
+        FileStream claim = KeeperSocket.Claim(options.Socket);
+        Socket? listener = null;
         try
         {
-            Keeper keeper = new(options, listener, logger);
+            listener = KeeperSocket.Listen(options.Socket);
+            Keeper keeper = new(options, claim, listener, logger);
             options.Store?.TellReady();
             return keeper;
         }
         catch
         {
-            listener.Dispose();
+            listener?.Dispose();
+            claim.Dispose();
             throw;
         }
     }
@@ -112,11 +121,11 @@ public sealed class Keeper : IDisposable
         }
 
         _watch.Dispose();
-        _listener.Dispose();
-        KeeperSocket.Remove(_options.Socket);
         List<HeldMount> unserved;
         lock (_table)
         {
+            _listener.Dispose();
+            KeeperSocket.Remove(_options.Socket, _inode);
             unserved = [.. _held.Where(static held => held.Server is null && !held.IsStored)];
         }
 
@@ -140,6 +149,9 @@ public sealed class Keeper : IDisposable
 
             _held.Clear();
         }
+
+        // Last: the next keeper finds nothing half done.
+        _claim.Dispose();
     }
 
     /// <summary>Makes a connection the server of a mount, which is mounted first when it is not held.</summary>
@@ -159,8 +171,18 @@ public sealed class Keeper : IDisposable
                     throw new FuseMountException($"{path} is served by the process {server.Peer.Process}.", Errno.EBUSY);
                 }
 
+                if (held.LastServer.IsAlive && held.LastServer.Id != connection.Peer.Process)
+                {
+                    throw new FuseMountException($"{path} is served by the process {held.LastServer.Id}, which still runs and comes back, or ends.", Errno.EBUSY);
+                }
+
                 Serve(held, connection);
                 return (held, TakenOver: true);
+            }
+
+            if (_ending.Contains(path))
+            {
+                throw new FuseMountException($"{path} is being unmounted.", Errno.EBUSY);
             }
 
             if (_held.Count + _mounting.Count >= KeeperProtocol.MostMounts)
@@ -214,6 +236,7 @@ public sealed class Keeper : IDisposable
             }
 
             found.Server = connection;
+            found.WriteServer(ServingProcess.Of(connection.Peer.Process));
             return found;
         }
     }
@@ -372,8 +395,9 @@ public sealed class Keeper : IDisposable
     private void Serve(HeldMount held, KeeperConnection connection)
     {
         held.Generation++;
-        held.Server = connection;
+        held.WriteServer(ServingProcess.Of(connection.Peer.Process));
         held.Write();
+        held.Server = connection;
         FuseLog.KeeperServed(_logger, held.Mount.MountPoint, connection.Peer.Process, held.Generation);
     }
 
@@ -385,50 +409,22 @@ public sealed class Keeper : IDisposable
         }
     }
 
-    private bool MayConnect(uint user) =>
-        (user == 0 || user == Libc.EffectiveUser() || _options.Users.Contains(user))
-        && _connections.Count < KeeperProtocol.MostConnections
-        && (user == 0 || _connections.Count(connection => connection.Peer.User == user) < KeeperProtocol.MostConnectionsOfUser);
-
-    private void Accept()
+    /// <summary>What is to be looked at from time to time; a look that takes its time is not overtaken by the next one.</summary>
+    private void Look()
     {
-        while (true)
+        if (Interlocked.Exchange(ref _isLooking, 1) != 0)
         {
-            try
-            {
-                Socket socket = _listener.Accept();
-                KeeperConnection connection = new(this, socket);
-                lock (_table)
-                {
-                    if (_disposed || !MayConnect(connection.Peer.User))
-                    {
-                        FuseLog.KeeperRefused(_logger, connection.Peer.User, connection.Peer.Process);
-                        socket.Dispose();
-                        continue;
-                    }
+            return;
+        }
 
-                    _connections.Add(connection);
-                }
-
-                new Thread(connection.Run, 256 * 1024) { IsBackground = true, Name = "keeper-connection" }.Start();
-            }
-            catch (ObjectDisposedException)
-            {
-                return;
-            }
-            catch (SocketException e)
-            {
-                lock (_table)
-                {
-                    if (_disposed)
-                    {
-                        return;
-                    }
-                }
-
-                FuseLog.KeeperAcceptFailed(_logger, e.Message);
-                Thread.Sleep(100);
-            }
+        try
+        {
+            ReturnToPlace();
+            Watch();
+        }
+        finally
+        {
+            Volatile.Write(ref _isLooking, 0);
         }
     }
 
@@ -454,6 +450,7 @@ public sealed class Keeper : IDisposable
             }
 
             _held.RemoveAll(held => over.Exists(item => item.Mount == held));
+            _ending.UnionWith(over.Select(static item => item.Mount.Mount.MountPoint));
         }
 
         foreach ((HeldMount held, bool isLate) in over)
@@ -471,6 +468,10 @@ public sealed class Keeper : IDisposable
             // With the last descriptor the connection ends, and readers that wait with it.
             _options.Store?.Remove(held.Name);
             held.Dispose();
+            lock (_table)
+            {
+                _ending.Remove(held.Mount.MountPoint);
+            }
         }
     }
 }

@@ -5,21 +5,40 @@ namespace GlanceGateway.Fuse;
 /// <summary>The keeper's place in the tree of names.</summary>
 internal static class KeeperSocket
 {
+    /// <summary>Claims a place for one keeper, for as long as the claim is open; a keeper that dies gives it up. The file stays, empty.</summary>
+    /// <exception cref="IOException">Another keeper has it, or somebody could put a socket of his own in its place.</exception>
+    internal static FileStream Claim(string path)
+    {
+        RequireOwnDirectory(path);
+        try
+        {
+            // Two keepers that find a dead one's socket at the same time would remove each other's.
+            return new FileStream(path + ".lock", new FileStreamOptions
+            {
+                Mode = FileMode.OpenOrCreate,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.None,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            });
+        }
+        catch (IOException e)
+        {
+            throw new IOException($"Another keeper has {path}: {e.Message}", e);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException($"The keeper cannot listen at {path}: {e.Message}", e);
+        }
+    }
+
     /// <summary>Listens. The directory decides who finds it, and the kernel says who comes.</summary>
     /// <exception cref="IOException">Another keeper answers there, or somebody could put a socket of his own in its place.</exception>
     internal static Socket Listen(string path)
     {
-        string directory = Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
-        Directory.CreateDirectory(directory);
-        const UnixFileMode Foreign = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
-        if ((File.GetUnixFileMode(directory) & Foreign) != UnixFileMode.None)
-        {
-            throw new IOException($"{directory} must not be writable for others than its owner: who writes there could pass for the keeper.");
-        }
-
+        RequireOwnDirectory(path);
         if (File.Exists(path))
         {
-            if (!MountTable.IsSocket(path))
+            if (MountTable.InodeOfSocket(path) is null)
             {
                 throw new IOException($"{path} is there already and is no socket.");
             }
@@ -57,11 +76,15 @@ internal static class KeeperSocket
         }
     }
 
-    internal static void Remove(string path)
+    /// <summary>Removes the socket if it is the one meant.</summary>
+    internal static void Remove(string path, ulong inode)
     {
         try
         {
-            File.Delete(path);
+            if (MountTable.InodeOfSocket(path) == inode)
+            {
+                File.Delete(path);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -70,4 +93,15 @@ internal static class KeeperSocket
     }
 
     internal static Socket New() => new(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+
+    private static void RequireOwnDirectory(string path)
+    {
+        string directory = Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
+        Directory.CreateDirectory(directory);
+        const UnixFileMode Foreign = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
+        if ((File.GetUnixFileMode(directory) & Foreign) != UnixFileMode.None)
+        {
+            throw new IOException($"{directory} must not be writable for others than its owner: who writes there could pass for the keeper.");
+        }
+    }
 }

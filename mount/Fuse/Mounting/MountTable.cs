@@ -161,11 +161,11 @@ internal static unsafe class MountTable
         return error;
     }
 
-    /// <summary>Whether a path leads to a socket.</summary>
-    internal static bool IsSocket(string path)
+    /// <summary>The inode of a socket; null when the path leads to none.</summary>
+    internal static ulong? InodeOfSocket(string path)
     {
         byte* result = stackalloc byte[256];
-        return Libc.Statx(Libc.AtCurrentDirectory, path, 0, Libc.StatxBasic, result) == 0 && KindOf(result) == 0xc000;
+        return Libc.Statx(Libc.AtCurrentDirectory, path, 0, Libc.StatxBasic, result) == 0 && KindOf(result) == 0xc000 ? *(ulong*)(result + 32) : null; // stx_ino
     }
 
     private static uint? UserOf(string type, string options)

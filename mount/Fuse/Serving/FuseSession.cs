@@ -64,6 +64,12 @@ public sealed partial class FuseSession
     /// <summary>Reads that wait for bytes now; opens that wait are not among them.</summary>
     public int PendingReads => _pending.Values.Count(static request => request is PendingRead);
 
+    /// <summary>
+    /// The request that each reader thread is answering, 0 when it is none. Requests that wait for bytes hold no thread, so two looks a while apart
+    /// that are equal and hold no 0 mean that nobody takes requests any more. Empty before the start.
+    /// </summary>
+    public IReadOnlyList<ulong> Answering => [.. _workers.OfType<FuseWorker>().Select(static worker => worker.Current)];
+
     /// <summary>Ends when the kernel has: unmounted and the last file closed, or aborted.</summary>
     public Task Completion => _completion.Task;
 

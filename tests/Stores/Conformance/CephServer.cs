@@ -61,8 +61,12 @@ public sealed class CephServer : IAsyncDisposable
     public async Task KillAsync()
     {
         foreach (var daemon in (string[])["mon.a", "osd.0"])
-            await Command.RunAsync("kill", ["-KILL", (await File.ReadAllTextAsync(root[$"run/{daemon}.pid"])).Split(' ')[0]]);
+            await SignalAsync(daemon, "KILL");
     }
+
+    /// <summary>Sends a signal to <c>mon.a</c> or <c>osd.0</c>: STOP and CONT let it stand still for a while.</summary>
+    public async Task SignalAsync(string daemon, string signal) =>
+        (await Command.RunAsync("kill", [$"-{signal}", (await File.ReadAllTextAsync(root[$"run/{daemon}.pid"])).Split(' ')[0]])).Succeeded();
 
     /// <summary>Runs <c>ceph</c>, <c>rbd</c> or <c>rados</c> as the administrator.</summary>
     public async Task<CommandResult> RunAsync(string program, params string[] arguments) =>

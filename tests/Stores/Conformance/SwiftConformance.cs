@@ -20,27 +20,69 @@ public sealed class HostedSwiftConformance : DriverConformance
 /// <summary>The same suite against the Swift API of RadosGW.</summary>
 public sealed class RadosGatewaySwiftConformance : DriverConformance
 {
-    public override DriverFixture CreateFixture() => new SwiftFixture(hosted: false, "512KiB", rados: true);
+    public override DriverFixture CreateFixture() => new SwiftFixture(hosted: false, "512KiB", SwiftKind.RadosGateway);
 }
 
-public sealed class SwiftFixture(bool hosted, string segmentSize, bool rados = false) : DriverFixture
+/// <summary>The same suite where a real Keystone says who may.</summary>
+public sealed class KeystoneSwiftConformance : DriverConformance
+{
+    public override DriverFixture CreateFixture() => new SwiftFixture(hosted: false, "256KiB", SwiftKind.Keystone);
+}
+
+/// <summary>The same suite with images in the account of another project, where a real Keystone says who may.</summary>
+public sealed class TenantSwiftConformance : DriverConformance
+{
+    public override DriverFixture CreateFixture() => new SwiftFixture(hosted: false, "256KiB", SwiftKind.Tenants);
+}
+
+/// <summary>Where the suite runs.</summary>
+public enum SwiftKind
+{
+    /// <summary>Swift with a log-in of its own.</summary>
+    TempAuth,
+
+    /// <summary>Ceph's.</summary>
+    RadosGateway,
+
+    /// <summary>Swift with Keystone.</summary>
+    Keystone,
+
+    /// <summary>Swift with Keystone, and a project that is not the driver's own.</summary>
+    Tenants,
+}
+
+public sealed class SwiftFixture(bool hosted, string segmentSize, SwiftKind kind = SwiftKind.TempAuth) : DriverFixture
 {
     private readonly TempDirectory _root = new();
     private readonly string _container = $"glance-{Guid.NewGuid():N}";
     private readonly List<IAsyncDisposable> _opened = [];
     private Uri? _authUrl;
+    private string? _project;
 
     public override string DriverName => "swift";
 
-    // An image of one segment is a single PUT, which knows nothing of what was settled before it.
-    public override bool SettledAttemptsCannotCommit => false;
+    public override string? ProjectId => _project;
+
+    // An image of one segment is a single PUT, which knows nothing of what was settled before it, unless its container went with that.
+    public override bool SettledAttemptsCannotCommit => kind == SwiftKind.Tenants;
 
     // The first segment is held back, because the image may end within it.
     public override bool WritesLeaveResidue => segmentSize != "10MiB";
 
     public override async ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken)
     {
-        var options = rados ? await OptionsOfRadosAsync() : OptionsOf(await SharedSwiftServer.GetAsync());
+        var options = kind switch
+        {
+            SwiftKind.TempAuth => OptionsOf(await SharedSwiftServer.GetAsync()),
+            SwiftKind.RadosGateway => await OptionsOfRadosAsync(),
+            _ => OptionsOfKeystone(await SharedSwiftServer.GetWithKeystoneAsync()),
+        };
+        if (kind == SwiftKind.Tenants)
+        {
+            options["multi_tenant"] = true;
+            _project = await (await SharedSwiftServer.GetWithKeystoneAsync()).DemoProjectAsync();
+        }
+
         options["container"] = _container;
         options["create_container"] = true;
         options["segment_size"] = segmentSize;
@@ -55,6 +97,7 @@ public sealed class SwiftFixture(bool hosted, string segmentSize, bool rados = f
         var id = Guid.NewGuid();
         return
         [
+            .. kind == SwiftKind.Tenants ? ForeignAccounts(location, id) : [],
             $"swift+config://ref1/{_container}", $"swift+config://ref1/{_container}/", $"swift+config://ref1/{_container}//{id}", $"swift+config://ref1/{_container}/a/{id}",
             $"swift+config://ref1/{_container}x/{id}", $"swift+config://ref1/other/{id}", $"swift+config://ref2/{_container}/{id}", $"swift+config:///{_container}/{id}",
             $"swift+config://ref1/{_container}/..", $"swift+config://ref1/{_container}/.glance-{id}-{id:N}", $"swift+config://ref1/{_container}/.segments/x",
@@ -78,6 +121,32 @@ public sealed class SwiftFixture(bool hosted, string segmentSize, bool rados = f
         ["username"] = server.User,
         ["password"] = server.Key,
     };
+
+    internal static Dictionary<string, object?> OptionsOfKeystone(SwiftServer server) => new()
+    {
+        ["auth_url"] = server.KeystoneUrl,
+        ["username"] = "glance",
+        ["password"] = "glancesecret",
+        ["project_name"] = "service",
+    };
+
+    // A good one is swift+http://host/v1/KEY_project/container_image/image.
+    private IEnumerable<string> ForeignAccounts(string location, Guid id)
+    {
+        var image = location[(location.LastIndexOf('/') + 1)..];
+        var account = location[..(location.Length - $"/{_container}_{image}/{image}".Length)];
+        var url = account["swift+".Length..];
+        var host = new Uri(url).Authority;
+        return
+        [
+            location.Replace(host, "elsewhere", StringComparison.Ordinal), location.Replace(host, "127.0.0.1", StringComparison.Ordinal), location.Replace(host, $"u:k@{host}", StringComparison.Ordinal),
+            location.Replace("http", "https", StringComparison.Ordinal), location.Replace("swift+http", "swift", StringComparison.Ordinal), location.Replace("swift+", "", StringComparison.Ordinal),
+            location.Replace("/v1/", "/v2/", StringComparison.Ordinal), location.Replace("/v1/", "//", StringComparison.Ordinal), location.Replace("KEY_", "AUTH_", StringComparison.Ordinal),
+            location.Replace($"KEY_{_project}", "KEY_", StringComparison.Ordinal), location.Replace($"KEY_{_project}", "KEY_..", StringComparison.Ordinal), location.Replace(_project!, "a%2Fb", StringComparison.Ordinal),
+            $"{account}/{_container}/{image}", $"{account}/{_container}_{id}/{image}", $"{account}/{_container}_{image}/{id}", $"{account}/x{_container}_{image}/{image}", $"{account}/other/{image}",
+            $"{account}/{_container}_{image}", $"{account}/{_container}_{image}/", $"{account}/{_container}_{image}/.segments/{image}", $"{location}?multipart-manifest=delete", $"{location}#x", $"{location}/",
+        ];
+    }
 
     private static async Task<Dictionary<string, object?>> OptionsOfRadosAsync()
     {

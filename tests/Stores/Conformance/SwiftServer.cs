@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
 using GlanceGateway.Stores.Tests.Conformance;
 using GlanceGateway.Testing;
 
@@ -12,6 +14,7 @@ public sealed class SwiftServer : IAsyncDisposable
     private readonly TempDirectory _root = new();
     private readonly Dictionary<string, string> _environment;
     private Dictionary<string, string> _settings = [];
+    private Task<string>? _demoProject;
 
     private SwiftServer(bool keystone)
     {
@@ -65,15 +68,46 @@ public sealed class SwiftServer : IAsyncDisposable
         _root.Dispose();
     }
 
+    /// <summary>The id of the project demo, asked for once.</summary>
+    public Task<string> DemoProjectAsync()
+    {
+        lock (_environment)
+            return _demoProject ??= AskAsync();
+
+        async Task<string> AskAsync() => (await LogInAsync("demo", "demo")).Project;
+    }
+
+    /// <summary>Logs in to Keystone as one of its users.</summary>
+    /// <returns>A token, the project's id, and the URL of its account.</returns>
+    public async Task<(string Token, string Project, string Account)> LogInAsync(string user, string project)
+    {
+        var domain = new JsonObject { ["id"] = "default" };
+        var identity = new JsonObject
+        {
+            ["methods"] = new JsonArray("password"),
+            ["password"] = new JsonObject { ["user"] = new JsonObject { ["name"] = user, ["domain"] = domain.DeepClone(), ["password"] = $"{user}secret" } },
+        };
+        var scope = new JsonObject { ["project"] = new JsonObject { ["name"] = project, ["domain"] = domain } };
+
+        // Of known length: uwsgi takes no chunked bodies.
+        using var body = new StringContent(new JsonObject { ["auth"] = new JsonObject { ["identity"] = identity, ["scope"] = scope } }.ToJsonString(), System.Text.Encoding.UTF8, "application/json");
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        using var answer = await http.PostAsync(new Uri($"{KeystoneUrl}/auth/tokens"), body);
+        answer.EnsureSuccessStatusCode();
+        var id = (await answer.Content.ReadFromJsonAsync<JsonObject>())!["token"]!["project"]!["id"]!.ToString();
+        return (answer.Headers.GetValues("X-Subject-Token").Single(), id, $"{new Uri(StorageUrl).GetLeftPart(UriPartial.Authority)}/v1/KEY_{id}");
+    }
+
     private async Task<string> RunAsync(string name, string action) =>
         (await Command.RunAsync(Path.Combine(RepositoryPaths.Root, "tests", "servers", $"{name}.sh"), [action, _root[name]], _environment, TimeSpan.FromMinutes(3))).Succeeded().Output;
 }
 
-/// <summary>One server for all tests; started by the first of them.</summary>
+/// <summary>One server of each kind for all tests; started by the first of them.</summary>
 public sealed class SharedSwiftServer : IAsyncDisposable
 {
     private static readonly Lock s_gate = new();
     private static Task<SwiftServer>? s_server;
+    private static Task<SwiftServer>? s_withKeystone;
 
     public static Task<SwiftServer> GetAsync()
     {
@@ -81,9 +115,19 @@ public sealed class SharedSwiftServer : IAsyncDisposable
             return s_server ??= SwiftServer.StartAsync();
     }
 
+    /// <summary>Another, whose users a real Keystone knows.</summary>
+    public static Task<SwiftServer> GetWithKeystoneAsync()
+    {
+        lock (s_gate)
+            return s_withKeystone ??= SwiftServer.StartAsync(keystone: true);
+    }
+
     public async ValueTask DisposeAsync()
     {
-        if (s_server is { IsCompletedSuccessfully: true } started)
-            await (await started).DisposeAsync();
+        foreach (var server in new[] { s_server, s_withKeystone })
+        {
+            if (server is { IsCompletedSuccessfully: true } started)
+                await (await started).DisposeAsync();
+        }
     }
 }

@@ -1,4 +1,5 @@
 using GlanceGateway.Abstractions;
+using static GlanceGateway.Stores.Tests.Faults.FaultCalls;
 
 namespace GlanceGateway.Stores.Tests.Faults;
 
@@ -7,9 +8,6 @@ public abstract class BehindFaults : IAsyncLifetime
 {
     /// <summary>Bytes of the images.</summary>
     protected const int ImageLength = (6 * 1024 * 1024) + 77;
-
-    // Far beyond the time-outs of the fixture's driver and its retries, for a loaded machine.
-    private static readonly TimeSpan limit = TimeSpan.FromSeconds(90);
 
     private NetworkedFixture? fixture;
     private FaultProxy? proxy;
@@ -60,37 +58,6 @@ public abstract class BehindFaults : IAsyncLifetime
 
     /// <summary>An attempt of its own.</summary>
     protected static WriteAttempt NewAttempt(string? imageId = null) => new(imageId ?? Guid.NewGuid().ToString("D"), Guid.NewGuid().ToString("N"));
-
-    /// <summary>Passes when the call ends in time, with any outcome or a <see cref="StoreException"/>, which is returned.</summary>
-    protected static async Task<StoreException?> EndsAsync(Func<Task> call)
-    {
-        try
-        {
-            await call().WaitAsync(limit, Cancel);
-            return null;
-        }
-        catch (StoreException exception)
-        {
-            return exception;
-        }
-    }
-
-    /// <summary>The network is back, but a connection that died of the fault may be met once more by what changes something.</summary>
-    protected static async Task RepeatAsync(Func<Task> call)
-    {
-        for (var tries = 1; ; tries++)
-        {
-            try
-            {
-                await call().WaitAsync(limit, Cancel);
-                return;
-            }
-            catch (StoreException) when (tries < 5)
-            {
-                await Task.Delay(200 * tries, Cancel);
-            }
-        }
-    }
 
     /// <summary>The location of an image that is stored while nothing is broken.</summary>
     protected async Task<string> PlaceAsync(byte[] content) => await Server.PlaceAsync(content, Proxy.Port, Cancel) ?? (await StoreAsync(NewAttempt(), content)).Location;

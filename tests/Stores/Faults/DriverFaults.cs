@@ -1,5 +1,6 @@
 using GlanceGateway.Abstractions;
 using GlanceGateway.Testing;
+using static GlanceGateway.Stores.Tests.Faults.FaultCalls;
 
 namespace GlanceGateway.Stores.Tests.Faults;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using GlanceGateway.Abstractions;
+using static GlanceGateway.Stores.Tests.Faults.FaultCalls;
 
 namespace GlanceGateway.Stores.Tests.Faults;
 

@@ -11,7 +11,7 @@ using GlanceGateway.Testing;
 
 namespace GlanceGateway.Stores.Tests.Faults;
 
-// The RBD driver has no such test: its library connects to the addresses in the cluster's own map, so no proxy can stand in between.
+// The RBD driver's are in RbdFaults: its library connects to the addresses in the cluster's own map, so no proxy can stand in between.
 
 public sealed class SftpFaults : DriverFaults
 {
