@@ -51,6 +51,9 @@ public sealed record ApiOptions
     /// <summary>Most characters of a client's request id; 0 for no limit.</summary>
     public int MaxRequestIdLength { get; init; } = 64;
 
+    /// <summary>Most requests of one user of a project that wait for changes at the same time; 0 or less for no limit.</summary>
+    public int MaxFeedWaiters { get; init; } = 2000;
+
     /// <summary>While this file exists <c>/healthcheck</c> answers 503: takes a gateway out of a load balancer. Null for none.</summary>
     public string? HealthcheckDisableFile { get; init; }
 }

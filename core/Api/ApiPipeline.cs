@@ -1,4 +1,5 @@
 using System.Text;
+using GlanceGateway.Api.Feed;
 using GlanceGateway.Api.V2;
 using GlanceGateway.Images;
 using Microsoft.AspNetCore.Http;
@@ -8,9 +9,10 @@ using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 namespace GlanceGateway.Api;
 
 /// <summary>The way of a request: health check, version, route, identity, handler. Discovery needs no identity.</summary>
-internal sealed class ApiPipeline(ApiOptions options, RequestFrame frame, ICallerSource callers, V2Routes v2, ImageServices images)
+internal sealed class ApiPipeline(ApiOptions options, RequestFrame frame, ICallerSource callers, V2Routes v2, FeedRoutes feed, ImageServices images)
 {
     private readonly RouteTable routes = v2.Build();
+    private readonly RouteTable gatewayRoutes = feed.Build();
 
     /// <summary>Answers a request.</summary>
     public Task RunAsync(HttpContext http) => frame.RunAsync(http, DispatchAsync);
@@ -33,14 +35,16 @@ internal sealed class ApiPipeline(ApiOptions options, RequestFrame frame, ICalle
             throw new ApiException(403, "There is no identity service here; name a project by its id.");
         }
 
-        if (destination != Destination.V2)
+        if (destination is Destination.Versions or Destination.Choices)
         {
+            FeedRoutes.Announce(http, path);
             var status = destination == Destination.Versions ? StatusCodes.Status200OK : StatusCodes.Status300MultipleChoices;
             await JsonAnswer.WriteAsync(http, status, w => VersionList.Write(w, baseUrl, images.Cache.IsConfigured));
             return;
         }
 
-        var match = rest is null ? null : routes.Match(rest);
+        var table = destination == Destination.Gateway ? gatewayRoutes : routes;
+        var match = rest is null ? null : table.Match(rest);
         if (match is not null && HttpMethods.IsOptions(http.Request.Method))
         {
             http.Response.StatusCode = StatusCodes.Status200OK;

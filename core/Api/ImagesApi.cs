@@ -1,3 +1,4 @@
+using GlanceGateway.Api.Feed;
 using GlanceGateway.Api.V2;
 using GlanceGateway.Images;
 using Microsoft.AspNetCore.Builder;
@@ -38,6 +39,8 @@ public static class ImagesApi
         services.AddSingleton<LocationHandlers>();
         services.AddSingleton<CacheHandlers>();
         services.AddSingleton<MetadefRoutes>();
+        services.AddSingleton<ChangeHandlers>();
+        services.AddSingleton<FeedRoutes>();
         services.AddSingleton<V2Routes>();
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<RequestFrame>(s, Logger(s)));
         services.AddSingleton<ApiPipeline>();

@@ -81,6 +81,12 @@ internal static partial class ImageLog
     [LoggerMessage(Level = LogLevel.Information, Message = "Image {ImageId} is gone, and from the cache as well.")]
     public static partial void CacheEvicted(ILogger log, string imageId);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Whoever waits for changes hears of none for now: {Reason}")]
+    public static partial void FeedFailed(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Old rows of the change feed were not removed: {Reason}")]
+    public static partial void PruneFailed(ILogger log, string reason);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "The cache does not hear of deleted images for now: {Reason}")]
     public static partial void CacheFollowFailed(ILogger log, string reason);
 }

@@ -81,6 +81,7 @@ public sealed class ImageServices : IAsyncDisposable
         Metadefs = new MetadefCatalog(registry, policy);
         Stores = new StoreListing(stores, policy);
         Changes = new ImageChanges(registry, Catalog);
+        Feed = new ChangeFeed(registry, policy, time, loggers.CreateLogger<ChangeFeed>());
         Cache = new ImageCache(caches?.Kept, policy, access, registry, Downloads, Changes, time, loggers.CreateLogger<ImageCache>());
     }
 
@@ -132,6 +133,9 @@ public sealed class ImageServices : IAsyncDisposable
     /// <summary>What changed.</summary>
     public ImageChanges Changes { get; }
 
+    /// <summary>What changed, for callers that ask from outside.</summary>
+    public ChangeFeed Feed { get; }
+
     /// <summary>The cache of data, for its administrators.</summary>
     public ImageCache Cache { get; }
 
@@ -145,11 +149,13 @@ public sealed class ImageServices : IAsyncDisposable
         await places.StartAsync(cancellationToken);
         await Sweeper.StartAsync(cancellationToken);
         await Runner.StartAsync(cancellationToken);
+        Feed.Start();
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await Feed.DisposeAsync();
         await Runner.DisposeAsync();
         web.Dispose();
         conversion.Dispose();

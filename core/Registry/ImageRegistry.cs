@@ -134,6 +134,14 @@ public sealed class ImageRegistry : IAsyncDisposable
     public Task<IReadOnlyList<ImageChange>> ListChangesAsync(long after, int limit, CancellationToken cancellationToken) =>
         _engine.ReadAsync((connection, token) => FollowReads.ChangesAsync(connection, after, limit, token), cancellationToken);
 
+    /// <summary>Changes after a sequence, at most <paramref name="limit"/>, with the images that they are about.</summary>
+    public Task<ChangeBatch> ReadChangesAsync(long after, int limit, CancellationToken cancellationToken) =>
+        _engine.ReadAsync((connection, token) => FollowReads.BatchAsync(connection, after, limit, token), cancellationToken);
+
+    /// <summary>The secret of this registry, the same for all gateways that use it, with which positions in the change feed are encrypted: 32 bytes.</summary>
+    public async Task<byte[]> ReadChangeKeyAsync(CancellationToken cancellationToken) =>
+        Convert.FromHexString(await _engine.ReadAsync(FollowReads.ChangeKeyAsync, cancellationToken));
+
     /// <summary>Ends when there is a change after a sequence: at once for changes of this process, soon for those of others.</summary>
     /// <exception cref="ObjectDisposedException">The registry was closed meanwhile.</exception>
     public Task WaitForChangeAsync(long after, CancellationToken cancellationToken) => _engine.Changes.WaitAsync(after, cancellationToken);

@@ -70,6 +70,11 @@ public sealed class Gateway : IAsyncLifetime
 
     public ILimitSource? Limits { get; init; }
 
+    /// <summary>The operator's rules; null for the defaults.</summary>
+    public PolicyRules? Policy { get; init; }
+
+    internal ChangeFeed Feed => images!.Feed;
+
     internal ImageRegistry Registry { get; private set; } = null!;
 
     /// <summary>Who may see and change which custom properties; nothing is protected until a test says so.</summary>
@@ -101,7 +106,7 @@ public sealed class Gateway : IAsyncLifetime
         if (IsCached)
             cache = BlockCache.Open(new BlockCacheOptions { Directory = Path.Combine(directory.FullName, "cache"), MinFreeBytes = 0 }, TimeProvider.System, NullLogger.Instance);
         images = new ImageServices(
-            Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, limits: Limits, caches: new ImageCaches(cache, null), import: ImportOptions, staging: staging);
+            Registry, stores, ImageOptions, TimeProvider.System, NullLoggerFactory.Instance, Policy, Limits, caches: new ImageCaches(cache, null), import: ImportOptions, staging: staging);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -131,6 +136,9 @@ public sealed class Gateway : IAsyncLifetime
             await Registry.DisposeAsync();
         directory.Delete(recursive: true);
     }
+
+    /// <summary>Stops it as a gateway stops that is asked to: what is under way may end.</summary>
+    public Task StopAsync() => app!.StopAsync(TestContext.Current.CancellationToken);
 
     /// <summary>Headers that say who asks.</summary>
     public static IEnumerable<(string Name, string Value)> HeadersOf(Persona persona) => persona switch

@@ -45,7 +45,8 @@ public sealed class MountTests(Service service) : IClassFixture<Service>, IDispo
     public async Task A_deleted_image_opens_no_more_though_no_sweep_has_noticed_yet()
     {
         var sample = await service.AddAsync("revoked", 100_000);
-        await using var mount = await RemoteMount.StartAsync(_home, service.Gateway.Address.ToString());
+        using FaultyProxy proxy = new(service.Gateway.Address) { HidesFeed = true };
+        await using var mount = await RemoteMount.StartAsync(_home, proxy.Address.ToString());
         await mount.EventuallyAsync(() => mount.Shows(sample.Id), "the image is not shown");
         await service.DeleteAsync(sample.Id);
         // Within the few seconds for which an answer of the endpoint counts, an open may still succeed; and it lingers for two seconds, so

@@ -4,6 +4,8 @@ namespace GlanceGateway.Registry.Tests;
 
 public abstract class ChangeTests(RegistryHome home) : IAsyncDisposable
 {
+    private static readonly string[] s_projects = ["o", "p", "q", "x"];
+
     public async ValueTask DisposeAsync()
     {
         await home.DisposeAsync();
@@ -77,6 +79,106 @@ public abstract class ChangeTests(RegistryHome home) : IAsyncDisposable
         Assert.Equal(
             [("a", ChangeKind.Created), ("a", ChangeKind.Updated), ("b", ChangeKind.Created)],
             (await Changes(registry)).Select(change => (change.ImageId, change.Kind)));
+    }
+
+    [Fact]
+    public async Task A_change_names_who_listed_the_image_before_and_does_not_any_more()
+    {
+        var registry = await home.OpenAsync();
+        (string What, Func<Task> Do, string Lost)[] table =
+        [
+            ("create", () => registry.Insert(new Image { Id = "a", Owner = "o" }), ""),
+            ("rename", () => Edit(image => image with { Name = "n" }), ""),
+            ("share", () => registry.Do((unit, token) => unit.InsertMemberAsync("a", "p", token)), ""),
+            ("share with another", () => registry.Do((unit, token) => unit.InsertMemberAsync("a", "q", token)), ""),
+            ("unshare what was not answered", () => registry.Do((unit, token) => unit.DeleteMemberAsync("a", "q", token)), ""),
+            ("accept", () => Answer(MemberStatus.Accepted), ""),
+            ("accept again", () => Answer(MemberStatus.Accepted), ""),
+            ("reject", () => Answer(MemberStatus.Rejected), "p"),
+            ("reject again", () => Answer(MemberStatus.Rejected), ""),
+            ("accept after all", () => Answer(MemberStatus.Accepted), ""),
+            ("to the owner alone", () => Edit(image => image with { Visibility = ImageVisibility.Private }), "p"),
+            ("reject while it is private", () => Answer(MemberStatus.Rejected), ""),
+            ("accept while it is private", () => Answer(MemberStatus.Accepted), ""),
+            ("to members again", () => Edit(image => image with { Visibility = ImageVisibility.Shared }), ""),
+            ("to everybody", () => Edit(image => image with { Visibility = ImageVisibility.Public }), ""),
+            ("to the community", () => Edit(image => image with { Visibility = ImageVisibility.Community }), ""),
+            ("to members only", () => Edit(image => image with { Visibility = ImageVisibility.Shared }), "*"),
+            ("give to the member", () => Edit(image => image with { Owner = "p" }), "o"),
+            ("unshare with the owner", () => registry.Do((unit, token) => unit.DeleteMemberAsync("a", "p", token)), ""),
+            ("share with the owner of before", () => registry.Do((unit, token) => unit.InsertMemberAsync("a", "o", token)), ""),
+            ("to nobody", () => Edit(image => image with { Owner = null }), ""),
+            ("from nobody", () => Edit(image => image with { Owner = "p" }), "*"),
+            ("accept as the owner of before", () => registry.Do((unit, token) => unit.UpdateMemberAsync("a", "o", MemberStatus.Accepted, token)), ""),
+            ("wait for deletion", () => Edit(image => image with { Status = ImageStatus.PendingDelete }), "o p"),
+            ("delete what waited for it", () => registry.Delete("a"), ""),
+            ("create another", () => registry.Insert(new Image { Id = "b", Owner = "o", Visibility = ImageVisibility.Public }), ""),
+            ("delete it", () => registry.Delete("b"), "*"),
+        ];
+        foreach (var (what, @do, lost) in table)
+        {
+            var latest = await Latest(registry);
+            await @do();
+            var lostBy = Assert.Single(await Changes(registry, latest)).LostBy;
+            var projects = s_projects.Where(lostBy.Holds).ToList();
+            Assert.Equal($"{what}: {lost}", $"{what}: {(projects.Count == 4 ? "*" : string.Join(' ', projects))}");
+            Assert.Equal(lost.Length == 0, lostBy.IsEmpty);
+        }
+
+        async Task Edit(Func<Image, Image> edit) =>
+            await registry.Update(edit((await registry.FindImageAsync("a", TestContext.Current.CancellationToken))!));
+
+        Task Answer(MemberStatus status) => registry.Do((unit, token) => unit.UpdateMemberAsync("a", "p", status, token));
+    }
+
+    [Fact]
+    public async Task A_unit_that_takes_an_image_from_several_names_them_all()
+    {
+        var registry = await home.OpenAsync();
+        await registry.Insert(new Image { Id = "a", Owner = "o" });
+        foreach (var member in new[] { "p", "q" })
+        {
+            await registry.Do((unit, token) => unit.InsertMemberAsync("a", member, token));
+            await registry.Do((unit, token) => unit.UpdateMemberAsync("a", member, MemberStatus.Accepted, token));
+        }
+
+        var latest = await Latest(registry);
+        await registry.Do(async (unit, token) => await unit.DeleteMemberAsync("a", "p", token) && await unit.DeleteMemberAsync("a", "q", token));
+        var lostBy = Assert.Single(await Changes(registry, latest)).LostBy;
+        Assert.Equal((true, true, false, false), (lostBy.Holds("p"), lostBy.Holds("q"), lostBy.Holds("o"), lostBy.Holds(null)));
+    }
+
+    [Fact]
+    public async Task A_stretch_of_the_feed_comes_with_its_images_as_they_are_now()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var registry = await home.OpenAsync();
+        var empty = await registry.ReadChangesAsync(0, 10, cancellation);
+        Assert.Null(empty.Before);
+        Assert.Empty(empty.Changes);
+        await registry.Insert(new Image { Id = "a", Name = "first", Properties = [new("k", "v")] });
+        await registry.Insert(new Image { Id = "b" });
+        await registry.Do((unit, token) => unit.InsertMemberAsync("a", "p", token));
+        await registry.Delete("b");
+        var all = await registry.ReadChangesAsync(0, 10, cancellation);
+        Assert.Equal(["a", "b", "a", "b"], all.Changes.Select(change => change.ImageId));
+        Assert.Equal([new KeyValuePair<string, string?>("k", "v")], all.Images["a"].Properties);
+        Assert.Equal(ImageStatus.Deleted, all.Images["b"].Status);
+        Assert.Equal(["p"], all.Members["a"].Select(member => member.MemberId));
+        var rest = await registry.ReadChangesAsync(all.Changes[2].Sequence, 10, cancellation);
+        Assert.Equal((all.Changes[2].Sequence, "b"), (rest.Before!.Sequence, Assert.Single(rest.Changes).ImageId));
+        Assert.Equal(["b"], rest.Images.Keys);
+        Assert.Equal(2, (await registry.ReadChangesAsync(0, 2, cancellation)).Changes.Count);
+    }
+
+    [Fact]
+    public async Task The_key_of_positions_is_secret_and_stays_the_same()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var key = await (await home.OpenAsync()).ReadChangeKeyAsync(cancellation);
+        Assert.Equal(32, key.Length);
+        Assert.True(key.Distinct().Count() > 8);
+        Assert.Equal(key, await (await home.OpenAsync("gateway-2")).ReadChangeKeyAsync(cancellation));
     }
 
     [Fact]

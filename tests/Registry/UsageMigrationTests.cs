@@ -11,6 +11,13 @@ public sealed class UsageMigrationTests
 {
     private const int SumsSince = 6;
 
+    /// <summary>Two images, one of them with 100 bytes in two places, as the versions of that time wrote them.</summary>
+    private const string Rows = """
+        INSERT INTO images (id, owner, status, visibility, size, min_disk, min_ram, protected, hidden, created_at, updated_at, version)
+        VALUES ('a', 'p', 'queued', 'shared', NULL, 0, 0, 0, 0, 1, 1, 1), ('b', 'p', 'active', 'shared', 100, 0, 0, 0, 0, 1, 1, 1);
+        INSERT INTO image_locations (image_id, store, url, metadata) VALUES ('b', 'memory', 'memory://b/1', '{}'), ('b', 'memory', 'memory://b/2', '{}');
+        """;
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -29,10 +36,8 @@ public sealed class UsageMigrationTests
 
     private static async Task MigrateAsync(RegistryOptions options, IReadOnlyList<SqlScript> scripts)
     {
-        IReadOnlyList<SqlScript> before = [.. scripts.Where(script => SchemaScripts.NumberOf(script.Name) < SumsSince)];
+        IReadOnlyList<SqlScript> before = [.. scripts.Where(script => SchemaScripts.NumberOf(script.Name) < SumsSince), new SqlScript($"{SumsSince - 1:0000}_rows.sql", Rows)];
         await ImageRegistry.MigrateAsync(options, before, TimeProvider.System, NullLoggerFactory.Instance, Cancellation);
-        await using (var older = await ImageRegistry.OpenAsync(options, before, TimeProvider.System, NullLoggerFactory.Instance, Cancellation))
-            await AddAsync(older);
         await ImageRegistry.MigrateAsync(options, TimeProvider.System, NullLoggerFactory.Instance, Cancellation);
         await using var registry = await ImageRegistry.OpenAsync(options, TimeProvider.System, NullLoggerFactory.Instance, Cancellation);
         Assert.Equal((2, 200), (await SumAsync(UsageKind.Images), await SumAsync(UsageKind.StoredBytes)));

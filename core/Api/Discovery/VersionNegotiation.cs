@@ -1,3 +1,5 @@
+using GlanceGateway.Api.Feed;
+
 namespace GlanceGateway.Api;
 
 /// <summary>What a request asks for, before anybody asks who it is from.</summary>
@@ -11,6 +13,9 @@ internal enum Destination
 
     /// <summary>The image API, version 2.</summary>
     V2,
+
+    /// <summary>What this gateway has beside the image API.</summary>
+    Gateway,
 }
 
 /// <summary>Finds the version of the API in the Accept header or else in the first segment of the path.</summary>
@@ -28,6 +33,12 @@ internal static class VersionNegotiation
         rest = path;
         if (path[0] == "versions")
             return Destination.Versions;
+        if (path[0] == FeedRoutes.FirstSegment)
+        {
+            rest = path[1..];
+            return Destination.Gateway;
+        }
+
         if (accept?.StartsWith(MediaTypePrefix, StringComparison.Ordinal) == true)
             return VersionList.Serves(accept[MediaTypePrefix.Length..], hasCache) ? Destination.V2 : Destination.Choices;
         rest = path.Length > 1 ? path[1..] : null;

@@ -20,6 +20,7 @@ internal static class ErrorText
         414 => "Request URI Too Long",
         415 => "Unsupported Media Type",
         416 => "Request Range Not Satisfiable",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
         501 => "Not Implemented",

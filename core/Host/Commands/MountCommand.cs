@@ -55,7 +55,8 @@ internal sealed class MountCommand(CommandTerminal terminal, GatewayEnvironment 
         await using var cache = BlockCache.Open(blocks, time, logger);
         var catalogue = new RemoteCatalogueFile(Path.Join(request.Cache, "catalogue.json"), $"{cloud.Identity} {string.Join(' ', request.Endpoints)}");
         var follow = new RemoteFollowOptions { PollInterval = request.PollInterval, SweepInterval = request.SweepInterval };
-        await using var source = new RemoteImageSource(client, cache, catalogue, follow, time, logger);
+        var feed = new RemoteFeed(http, login, options);
+        await using var source = new RemoteImageSource(client, feed, cache, catalogue, follow, time, logger);
         await source.StartAsync(cancellationToken);
         var steering = new MountSteering(source, logger);
         await using var control = ControlSocket.TryStart(request.Cache, steering, logger);

@@ -38,9 +38,9 @@ internal sealed class MountFlags
 
     private readonly Option<string> _readAhead = new("--read-ahead") { HelpName = "SIZE", Description = "How far one sequential reader is at most read ahead; 0 turns it off", DefaultValueFactory = _ => "64MiB" };
 
-    private readonly Option<string> _poll = new("--poll-interval") { HelpName = "TIME", Description = "How often changed images are asked for, such as 30s", DefaultValueFactory = _ => "60s" };
+    private readonly Option<string> _poll = new("--poll-interval") { HelpName = "TIME", Description = "How often changed images are asked for where the endpoint has no change feed (GlanceGateway has one), such as 30s", DefaultValueFactory = _ => "60s" };
 
-    private readonly Option<string> _sweep = new("--sweep-interval") { HelpName = "TIME", Description = "How often everything is listed, to notice deletions and lost shares", DefaultValueFactory = _ => "10m" };
+    private readonly Option<string> _sweep = new("--sweep-interval") { HelpName = "TIME", Description = "How often everything is listed, to notice deletions and lost shares; with a change feed six times as rarely", DefaultValueFactory = _ => "10m" };
 
     private readonly Option<string> _timeout = new("--read-timeout") { HelpName = "TIME", Description = "How long one read may take before it fails with EIO", DefaultValueFactory = _ => "60s" };
 

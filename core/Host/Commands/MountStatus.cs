@@ -28,6 +28,13 @@ internal static class MountStatus
                 terminal.WriteLine($"             {endpoint.GetProperty("url")} circuit {endpoint.GetProperty("circuit")}");
         }
 
+        if (source.TryGetProperty("follows", out var follows))
+        {
+            terminal.WriteLine(follows.GetProperty("by").GetString() == "feed"
+                ? $"follows      changes as they happen, told by {follows.GetProperty("feed")}"
+                : $"follows      changes by asking every {follows.GetProperty("poll_seconds")} s: {follows.GetProperty("why_not_by_feed")}");
+        }
+
         var cache = source.GetProperty("cache");
         terminal.WriteLine($"cache        {cache.GetProperty("stored_bytes")} of {cache.GetProperty("max_bytes")} bytes, {cache.GetProperty("images_verified")} of {cache.GetProperty("images")} images whole and proven");
         foreach (var hidden in root.GetProperty("not_shown").EnumerateArray())

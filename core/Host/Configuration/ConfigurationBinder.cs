@@ -248,6 +248,7 @@ internal sealed partial class ConfigurationBinder(GatewayEnvironment environment
             MemberQuota = section.Number("image_member_quota", -1, int.MaxValue) ?? defaults.MemberQuota,
             StallTimeout = section.Duration("stall_timeout", TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)) ?? defaults.StallTimeout,
             Lease = section.Duration("lease", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)) ?? defaults.Lease,
+            FeedWaiters = section.Number("feed_waiters", 0, int.MaxValue) ?? defaults.FeedWaiters,
         };
         section.Finish();
         return limits;

@@ -276,6 +276,9 @@ public sealed record LimitsConfiguration
 
     /// <summary><c>limits.lease</c>: how long a transfer's lease lives without renewal; at least a second.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary><c>limits.feed_waiters</c>: requests of one user of a project that wait for changes at the same time; 0 for no limit.</summary>
+    public int FeedWaiters { get; init; } = 2000;
 }
 
 /// <summary>What images may be.</summary>

@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
-using System.Runtime.CompilerServices;
 using System.Text.Json;
-using System.Threading.Channels;
 using GlanceGateway.Abstractions;
 using GlanceGateway.Blocks;
 using GlanceGateway.Client;
@@ -11,8 +9,7 @@ namespace GlanceGateway.Host.Mounting;
 
 // The images of a remote endpoint, as one identity sees them, read through a cache on disk.
 //
-// * The catalogue: a list of everything now and then (the sweep) and of what changed in between (the poll). Neither our gateway nor Glance pushes
-//   changes. The last known catalogue is kept on disk; without an endpoint it is what the mount begins with, and what it keeps.
+// * The catalogue, and how it is followed, is RemoteFollower's.
 // * Before an image is opened the endpoint is asked whether it is still there for us. Only silence is tolerated: a refusal ends the image.
 // * Bytes always go through the block cache, whose key holds the hash of the whole: nothing is fetched twice, other data never mixes, and a whole,
 //   proven image is opened without the endpoint.
@@ -25,85 +22,33 @@ internal sealed class RemoteImageSource : IImageSource, IRawDisks, ISourceStatus
 {
     private readonly ImagesClient _client;
     private readonly BlockCache _cache;
-    private readonly RemoteCatalogueFile _file;
     private readonly RemoteFollowOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly RemoteFollower _follower;
     private readonly RemoteCatalogue _catalogue;
-    private readonly Channel<CatalogueUpdate> _found = Channel.CreateUnbounded<CatalogueUpdate>();
     private readonly ConcurrentDictionary<string, Task> _downloads = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _downloadSlots;
     private readonly CancellationTokenSource _ending = new();
-    private bool _isKnown;
-    private long? _sweptAt;
-    private string? _problem;
-    private DateTimeOffset? _confirmed;
 
-    public RemoteImageSource(ImagesClient client, BlockCache cache, RemoteCatalogueFile file, RemoteFollowOptions options, TimeProvider time, ILogger logger)
+    public RemoteImageSource(
+        ImagesClient client, RemoteFeed feed, BlockCache cache, RemoteCatalogueFile file, RemoteFollowOptions options, TimeProvider time, ILogger logger)
     {
-        (_client, _cache, _file, _options, _time, _logger) = (client, cache, file, options, time, logger);
-        _catalogue = new RemoteCatalogue(time);
+        (_client, _cache, _options, _time, _logger) = (client, cache, options, time, logger);
+        _follower = new RemoteFollower(client, feed, file, options, Forget, time, logger);
+        _catalogue = _follower.Catalogue;
         _downloadSlots = new SemaphoreSlim(options.Downloads);
     }
 
     /// <summary>Whether an endpoint answered last time.</summary>
-    public bool IsReachable => Volatile.Read(ref _problem) is null && _confirmed is not null;
+    public bool IsReachable => _follower.IsReachable;
 
     /// <summary>Lists the images, or takes the last known ones when no endpoint answers.</summary>
     /// <exception cref="StoreException">The endpoint answers and refuses: <see cref="StoreError.Misconfigured"/>.</exception>
-    public async Task StartAsync(CancellationToken cancellationToken)
-    {
-        if (_file.Read() is { } kept)
-        {
-            _catalogue.Restore(kept);
-            _isKnown = true;
-        }
-
-        try
-        {
-            await SweepAsync(_options.StartPatience, cancellationToken);
-        }
-        catch (StoreException fault) when (fault.Error != StoreError.Misconfigured)
-        {
-            Miss(fault);
-        }
-    }
+    public Task StartAsync(CancellationToken cancellationToken) => _follower.StartAsync(cancellationToken);
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<CatalogueUpdate> FollowAsync([EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        var isShown = _isKnown;
-        if (isShown)
-            yield return _catalogue.Snapshot;
-        var failures = 0;
-        while (true)
-        {
-            await WaitAsync(failures, cancellationToken);
-            while (_found.Reader.TryRead(out var found))
-                yield return found;
-            CatalogueUpdate? update = null;
-            try
-            {
-                update = IsSweepDue ? await SweepAsync(patience: null, cancellationToken) : await PollAsync(cancellationToken);
-                failures = 0;
-            }
-            catch (StoreException fault)
-            {
-                Miss(fault);
-                failures++;
-            }
-
-            if (update is not null && !isShown)
-            {
-                isShown = true;
-                yield return _catalogue.Snapshot;
-            }
-            else if (update is { Shown.Count: > 0 } or { Gone.Count: > 0 })
-            {
-                yield return update;
-            }
-        }
-    }
+    public IAsyncEnumerable<CatalogueUpdate> FollowAsync(CancellationToken cancellationToken) => _follower.FollowAsync(cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask<IByteSource?> OpenAsync(string imageId, CancellationToken cancellationToken)
@@ -157,12 +102,7 @@ internal sealed class RemoteImageSource : IImageSource, IRawDisks, ISourceStatus
     public void WriteStatus(Utf8JsonWriter json)
     {
         json.WriteString("control", Control);
-        json.WriteBoolean("reachable", IsReachable);
-        json.WriteString("problem", Volatile.Read(ref _problem));
-        if (_confirmed is { } confirmed)
-            json.WriteString("confirmed_at", confirmed);
-        else
-            json.WriteNull("confirmed_at");
+        _follower.WriteStatus(json);
         json.WriteStartArray("endpoints");
         foreach (var endpoint in _client.Health)
         {
@@ -193,93 +133,18 @@ internal sealed class RemoteImageSource : IImageSource, IRawDisks, ISourceStatus
         _ending.Dispose();
     }
 
-    private bool IsSweepDue => _sweptAt is not { } swept || _time.GetElapsedTime(swept) >= _options.SweepInterval;
-
     private static BlockKey KeyOf(RemoteImage image) => image.BestHash is { Algorithm: { } algorithm, Value: { } value }
         ? new BlockKey(image.Id, algorithm, value)
         : new BlockKey(image.Id, Generation: image.UpdatedAt.ToUnixTimeSeconds().ToString());
 
-    private async Task WaitAsync(int failures, CancellationToken cancellationToken)
+    /// <summary>An image that is gone leaves the cache, unless somebody reads it.</summary>
+    private void Forget(string imageId)
     {
-        var wait = _options.PollInterval;
-        // After a fault sooner, so that an endpoint that comes back is noticed; then ever later.
-        if (failures > 0 && TimeSpan.FromSeconds(Math.Pow(2, Math.Min(failures - 1, 16))) is var retry && retry < wait)
-            wait = retry;
-        wait *= 0.9 + (Random.Shared.NextDouble() / 5);
-        using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timer.CancelAfter(wait);
-        try
-        {
-            await _found.Reader.WaitToReadAsync(timer.Token);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            // The time is over.
-        }
-    }
-
-    private async Task<CatalogueUpdate> SweepAsync(TimeSpan? patience, CancellationToken cancellationToken)
-    {
-        var begun = _time.GetTimestamp();
-        var update = _catalogue.Replace(await ListAsync(new ImageListQuery(), patience, cancellationToken));
-        _sweptAt = begun;
-        Confirm(update);
-        return update;
-    }
-
-    private async Task<CatalogueUpdate> PollAsync(CancellationToken cancellationToken)
-    {
-        var update = _catalogue.Merge(await ListAsync(new ImageListQuery(UpdatedSince: _catalogue.PollFrom), patience: null, cancellationToken));
-        Confirm(update);
-        return update;
-    }
-
-    private async Task<IReadOnlyCollection<RemoteImage>> ListAsync(ImageListQuery query, TimeSpan? patience, CancellationToken cancellationToken)
-    {
-        var listed = new Dictionary<string, RemoteImage>(StringComparer.Ordinal);
-        await foreach (var page in _client.ListAsync(query, patience, cancellationToken))
-        {
-            foreach (var image in page)
-                listed[image.Id] = image;
-        }
-
-        return listed.Values;
-    }
-
-    /// <summary>Takes in that an endpoint answered, and what changed.</summary>
-    private void Confirm(CatalogueUpdate update)
-    {
-        if (Interlocked.Exchange(ref _problem, null) is not null)
-            _logger.LogInformation("The catalogue is up to date again");
-        var isFirst = !_isKnown || _confirmed is null;
-        _confirmed = _time.GetUtcNow();
-        _isKnown = true;
-        foreach (var id in update.Gone.SelectMany(id => (string[])[id, WrittenDisk.IdOf(id)]))
+        foreach (var id in (string[])[imageId, WrittenDisk.IdOf(imageId)])
         {
             if (_cache.Find(id) is { Readers: 0 })
                 _cache.Evict(id);
         }
-
-        if (isFirst || update.Shown.Count > 0 || update.Gone.Count > 0)
-            Keep();
-    }
-
-    private void Keep()
-    {
-        try
-        {
-            _file.Write(_catalogue.Entries);
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            _logger.LogWarning("The catalogue could not be kept; without an endpoint the next start will show an older one: {Reason}", fault.Message);
-        }
-    }
-
-    private void Miss(StoreException fault)
-    {
-        if (Interlocked.Exchange(ref _problem, fault.Message) is null)
-            _logger.LogWarning("The last known catalogue stays: {Reason}", fault.Message);
     }
 
     /// <summary>Asks whether an image is still there for us, unless that was said just now.</summary>
@@ -301,22 +166,13 @@ internal sealed class RemoteImageSource : IImageSource, IRawDisks, ISourceStatus
 
         if (now is null)
         {
-            Tell(_catalogue.Remove(id));
+            _follower.Tell(_catalogue.Remove(id));
             return null;
         }
 
-        Tell(_catalogue.Merge([now]));
+        _follower.Tell(_catalogue.Merge([now]));
         // Other data below the same id is another file: whoever opens the old one gets nothing, and the new one is examined first.
         return now.Validator == entry.Image.Validator ? _catalogue.Find(id) : null;
-    }
-
-    /// <summary>Has the follower pass on what an open found out.</summary>
-    private void Tell(CatalogueUpdate update)
-    {
-        if (update.Shown.Count == 0 && update.Gone.Count == 0)
-            return;
-        Confirm(update);
-        _found.Writer.TryWrite(update);
     }
 
     /// <returns>False when the image is gone.</returns>

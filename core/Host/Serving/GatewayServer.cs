@@ -58,6 +58,7 @@ internal sealed class GatewayServer : IAsyncDisposable
             Keystone = configuration.Identity.Keystone,
             TokenFile = configuration.Identity.TokenFile is { } file ? new TokenFileOptions(file, () => TokenFile.Read(file)) : null,
             ProjectId = DefaultProject,
+            MaxFeedWaiters = configuration.Limits.FeedWaiters,
         });
 
         var server = builder.Build();

@@ -18,7 +18,7 @@ internal sealed partial class Dialect
             INSERT INTO image_properties (image_id, name, value, value_key, position)
             VALUES (@ImageId, @Name, @Value, substr(COALESCE(@Value, ''), 1, 64), @Position)
             """,
-        InsertingChange = "INSERT INTO changes (image_id, kind, changed_at) VALUES (@ImageId, @Kind, @ChangedAt) RETURNING sequence",
+        InsertingChange = "INSERT INTO changes (image_id, kind, changed_at, lost_by) VALUES (@ImageId, @Kind, @ChangedAt, @LostBy) RETURNING sequence",
     };
 
     public static readonly Dialect Postgres = new()
@@ -30,7 +30,7 @@ internal sealed partial class Dialect
         // one has seen all before it. The announcement is sent with the commit.
         InsertingChange = $"""
             LOCK TABLE change_turn IN EXCLUSIVE MODE;
-            WITH change AS (INSERT INTO changes (image_id, kind, changed_at) VALUES (@ImageId, @Kind, @ChangedAt) RETURNING sequence)
+            WITH change AS (INSERT INTO changes (image_id, kind, changed_at, lost_by) VALUES (@ImageId, @Kind, @ChangedAt, @LostBy) RETURNING sequence)
             SELECT sequence, pg_notify('{ChangeChannel}', sequence::text) FROM change
             """,
     };

@@ -290,5 +290,7 @@ internal sealed class ChangeRow
 
     public long ChangedAt { get; init; }
 
-    public ImageChange ToChange() => new(Sequence, ImageId, Words.Change(Kind), Words.Time(ChangedAt));
+    public string? LostBy { get; set; }
+
+    public ImageChange ToChange() => new(Sequence, ImageId, Words.Change(Kind), Words.Time(ChangedAt), Audience.Read(LostBy));
 }

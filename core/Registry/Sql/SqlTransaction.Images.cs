@@ -29,6 +29,7 @@ internal sealed partial class SqlTransaction
     public override async Task<Image?> UpdateImageAsync(Image image, CancellationToken cancellationToken)
     {
         DemandAlive(image);
+        var lostBy = await LostByUpdateAsync(image, cancellationToken);
         var updated = await Connection.RunAsync(
             """
             UPDATE images SET name = @Name, status = @Status, visibility = @Visibility, owner = @Owner, disk_format = @DiskFormat,
@@ -57,12 +58,13 @@ internal sealed partial class SqlTransaction
             await InsertTagsAsync(image, cancellationToken);
         }
 
-        Record(image.Id, ChangeKind.Updated);
+        Record(image.Id, ChangeKind.Updated, lostBy);
         return properties || tags ? await FindImageAsync(image.Id, cancellationToken) : stored;
     }
 
     public override async Task<bool> DeleteImageAsync(string id, CancellationToken cancellationToken)
     {
+        var lostBy = await AudienceAsync(await ReachAsync(id, cancellationToken), id, cancellationToken);
         var deleted = await Connection.RunAsync(
             "UPDATE images SET status = 'deleted', updated_at = @at, deleted_at = @at, version = version + 1 WHERE id = @id AND status <> 'deleted'",
             new { id, at = NowMicroseconds }, cancellationToken);
@@ -70,7 +72,7 @@ internal sealed partial class SqlTransaction
             return false;
         foreach (var table in BelongingTables)
             await Connection.RunAsync($"DELETE FROM {table} WHERE image_id = @id", new { id }, cancellationToken);
-        Record(id, ChangeKind.Deleted);
+        Record(id, ChangeKind.Deleted, lostBy);
         return true;
     }
 

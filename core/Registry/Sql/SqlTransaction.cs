@@ -9,7 +9,7 @@ namespace GlanceGateway.Registry.Sql;
 internal sealed partial class SqlTransaction(DbConnection connection, string instanceId, DateTimeOffset now) : RegistryTransaction
 {
     private readonly Dialect _dialect = Dialect.Of(connection);
-    private readonly HashSet<(string ImageId, ChangeKind Kind)> _changed = [];
+    private readonly Dictionary<(string ImageId, ChangeKind Kind), ChangeRow> _changed = [];
     private readonly List<ChangeRow> _changes = [];
     private SqlMetadefs? _metadefs;
     private LeaseLostException? _lost;
@@ -52,11 +52,18 @@ internal sealed partial class SqlTransaction(DbConnection connection, string ins
         new { before, limit }, cancellationToken);
 
     /// <summary>One row for each image and kind in a unit is enough: followers read the image, not the change.</summary>
-    private void Record(string imageId, ChangeKind kind)
+    private void Record(string imageId, ChangeKind kind, Audience? lostBy = null)
     {
-        if (kind == ChangeKind.Updated && _changed.Contains((imageId, ChangeKind.Created)))
+        if (kind == ChangeKind.Updated && _changed.ContainsKey((imageId, ChangeKind.Created)))
             return;
-        if (_changed.Add((imageId, kind)))
-            _changes.Add(new ChangeRow { ImageId = imageId, Kind = Words.Of(kind), ChangedAt = NowMicroseconds });
+        if (!_changed.TryGetValue((imageId, kind), out var row))
+        {
+            row = new ChangeRow { ImageId = imageId, Kind = Words.Of(kind), ChangedAt = NowMicroseconds };
+            _changed.Add((imageId, kind), row);
+            _changes.Add(row);
+        }
+
+        if (lostBy is not null)
+            row.LostBy = Audience.ToText(Audience.Read(row.LostBy).With(lostBy));
     }
 }

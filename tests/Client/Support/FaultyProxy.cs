@@ -37,6 +37,15 @@ public sealed class FaultyProxy : IDisposable
     /// <summary>Gives every path an <c>ETag</c>, as a web server does whose files never change.</summary>
     public bool TellsTags { get; set; }
 
+    /// <summary>Leaves out what says that there is a change feed, as a Glance does.</summary>
+    public bool HidesFeed { get; set; }
+
+    /// <summary>What the change feed answers; null to pass it on.</summary>
+    public int? FeedGives { get; set; }
+
+    /// <summary>Refuses the position of the next request for the feed, as a gateway over another registry does. False again when that was done.</summary>
+    public bool RefusesNextPosition { get; set; }
+
     /// <summary>Breaks the next body off after so many bytes.</summary>
     public int? BreakNextAfter { get; set; }
 
@@ -115,6 +124,17 @@ public sealed class FaultyProxy : IDisposable
             return;
         }
 
+        if (context.Request.RawUrl!.StartsWith("/gateway/", StringComparison.Ordinal))
+        {
+            var isRefused = RefusesNextPosition && context.Request.RawUrl.Contains("after=", StringComparison.Ordinal);
+            RefusesNextPosition &= !isRefused;
+            if ((isRefused ? 410 : FeedGives) is { } given)
+            {
+                context.Response.StatusCode = given;
+                return;
+            }
+        }
+
         using HttpRequestMessage request = new(HttpMethod.Get, new Uri(Target, context.Request.RawUrl!));
         if (range is not null && RangesGive is null)
             request.Headers.TryAddWithoutValidation("Range", range);
@@ -128,6 +148,8 @@ public sealed class FaultyProxy : IDisposable
                 context.Response.Headers[name] = values.First();
         }
 
+        if (!HidesFeed && answer.Headers.TryGetValues("Link", out var links))
+            context.Response.Headers["Link"] = links.First();
         if (TellsTags)
             context.Response.Headers["ETag"] = $"\"{context.Request.Url!.AbsolutePath}\"";
         if (answer.Content.Headers.ContentLength is { } length)

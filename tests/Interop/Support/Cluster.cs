@@ -124,6 +124,8 @@ internal sealed class ClusterNode(GatewayProcess gateway) : IAsyncDisposable
 
     public ImagesClient Images { get; } = new(gateway.Address);
 
+    public Uri Address => gateway.Address;
+
     public string Log => gateway.Log;
 
     /// <summary>Stops it where it stands, as a frozen virtual machine does.</summary>
