@@ -75,7 +75,12 @@ public sealed class S3LyingAnswers : LyingAnswers
 
 public sealed class SwiftLyingAnswers : LyingAnswers
 {
-    public override NetworkedFixture CreateFixture() => new SwiftFaults.Fixture();
+    public override NetworkedFixture CreateFixture() => new SwiftFaults.Fixture(tenants: false);
+}
+
+public sealed class TenantSwiftLyingAnswers : LyingAnswers
+{
+    public override NetworkedFixture CreateFixture() => new SwiftFaults.Fixture(tenants: true);
 }
 
 public sealed class HttpLyingAnswers : LyingAnswers

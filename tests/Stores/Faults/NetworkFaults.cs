@@ -79,9 +79,9 @@ public sealed class S3Faults : DriverFaults
 
 public sealed class SwiftFaults : DriverFaults
 {
-    public override NetworkedFixture CreateFixture() => new Fixture();
+    public override NetworkedFixture CreateFixture() => new Fixture(tenants: false);
 
-    internal sealed class Fixture : StoreFixture
+    internal sealed class Fixture(bool tenants) : StoreFixture
     {
         private SwiftServer? server;
 
@@ -99,9 +99,21 @@ public sealed class SwiftFaults : DriverFaults
             options["create_container"] = true;
             options["segment_size"] = "2MiB";
             options["operation_timeout"] = "3s";
+            if (tenants)
+            {
+                options["multi_tenant"] = true;
+                options["username"] = "glance:reseller";
+            }
+
             return OpenAsync(new SwiftDriverFactory(), options, cancellationToken);
         }
     }
+}
+
+/// <summary>With a container for each image, and segments read one by one.</summary>
+public sealed class TenantSwiftFaults : DriverFaults
+{
+    public override NetworkedFixture CreateFixture() => new SwiftFaults.Fixture(tenants: true);
 }
 
 public sealed class HttpFaults : DownloadFaults
