@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 
 namespace GlanceGateway.Conformance;
 
-/// <summary>The checks that the cases need; a failure says what was looked at.</summary>
+// The checks that the cases need; a failure says what was looked at.
 internal static class Assert
 {
     public static void Equal(byte[] expected, byte[] actual, [CallerArgumentExpression(nameof(actual))] string what = "")
@@ -56,7 +56,7 @@ internal static class Assert
             check(item);
     }
 
-    /// <summary>Expects exactly this exception.</summary>
+    // Expects exactly this exception.
     public static async Task<T> ThrowsAsync<T>(Func<Task> call, [CallerArgumentExpression(nameof(call))] string what = "")
         where T : Exception
     {
@@ -64,7 +64,7 @@ internal static class Assert
         return thrown.GetType() == typeof(T) ? thrown : throw new ConformanceException($"{what}: expected {typeof(T).Name}, but it threw {thrown.GetType().Name}: {thrown.Message}");
     }
 
-    /// <summary>Expects this exception or one derived from it.</summary>
+    // Expects this exception or one derived from it.
     public static async Task<T> ThrowsAnyAsync<T>(Func<Task> call, [CallerArgumentExpression(nameof(call))] string what = "")
         where T : Exception
     {

@@ -1,6 +1,6 @@
 namespace GlanceGateway.Conformance;
 
-/// <summary>Marks a method as a case; with arguments, as one case for each set of them.</summary>
+// Marks a method as a case; with arguments, as one case for each set of them.
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
 internal sealed class DriverCaseAttribute(params object?[] arguments) : Attribute
 {

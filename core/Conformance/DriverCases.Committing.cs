@@ -2,10 +2,10 @@ using GlanceGateway.Abstractions;
 
 namespace GlanceGateway.Conformance;
 
-/// <summary>When an image appears under its name, whose it is, and how it goes again.</summary>
+// When an image appears under its name, whose it is, and how it goes again.
 internal sealed partial class DriverCases
 {
-    /// <summary>Readers never see half an image, and a deleted name is free again.</summary>
+    // Readers never see half an image, and a deleted name is free again.
     [DriverCase]
     public async Task Nothing_is_visible_before_the_commit()
     {
@@ -22,7 +22,7 @@ internal sealed partial class DriverCases
         await AssertHoldsAsync(again.Location, new Pattern(21), 200_000);
     }
 
-    /// <summary>The host repeats a commit whose answer it did not get.</summary>
+    // The host repeats a commit whose answer it did not get.
     [DriverCase]
     public async Task Commit_twice_gives_the_same_result()
     {
@@ -37,7 +37,7 @@ internal sealed partial class DriverCases
         await AssertHoldsAsync(first.Location, new Pattern(22), 70_000);
     }
 
-    /// <summary>A driver that only reads says so at once.</summary>
+    // A driver that only reads says so at once.
     [DriverCase]
     public async Task Driver_that_only_reads_takes_nothing()
     {
@@ -50,7 +50,7 @@ internal sealed partial class DriverCases
         Assert.Empty(await ResidueAsync());
     }
 
-    /// <summary>An image that is there is never replaced.</summary>
+    // An image that is there is never replaced.
     [DriverCase]
     public async Task Second_attempt_at_a_stored_image_is_a_duplicate()
     {
@@ -75,7 +75,7 @@ internal sealed partial class DriverCases
         await AssertHoldsAsync(stored.Location, new Pattern(23), 5000);
     }
 
-    /// <summary>Of two attempts that run at once, one wins and the other leaves without a trace.</summary>
+    // Of two attempts that run at once, one wins and the other leaves without a trace.
     [DriverCase]
     public async Task Loser_of_a_race_does_no_harm_to_the_winner()
     {
@@ -95,7 +95,7 @@ internal sealed partial class DriverCases
         Assert.Empty(await ResidueAsync());
     }
 
-    /// <summary>After the registry has the location, only the traces go.</summary>
+    // After the registry has the location, only the traces go.
     [DriverCase]
     public async Task Settle_keeping_the_object_removes_only_traces()
     {
@@ -109,7 +109,7 @@ internal sealed partial class DriverCases
         Assert.DoesNotContain(await ResidueAsync(), residue => residue.Attempt == attempt);
     }
 
-    /// <summary>When the registry never got the location, the object goes too.</summary>
+    // When the registry never got the location, the object goes too.
     [DriverCase]
     public async Task Settle_not_keeping_removes_the_attempts_own_object()
     {
@@ -124,7 +124,7 @@ internal sealed partial class DriverCases
         await StoreAsync(NewAttempt(attempt.ImageId), new Pattern(29), 10);
     }
 
-    /// <summary>The intent is older than the first byte, so an attempt may be settled that never was.</summary>
+    // The intent is older than the first byte, so an attempt may be settled that never was.
     [DriverCase]
     public async Task Settle_of_an_attempt_that_left_nothing_is_done_at_once()
     {
@@ -137,7 +137,7 @@ internal sealed partial class DriverCases
         await AssertHoldsAsync(stored.Location, new Pattern(30), 5000);
     }
 
-    /// <summary>Deleting is idempotent.</summary>
+    // Deleting is idempotent.
     [DriverCase]
     public async Task Delete_twice_is_absent_the_second_time()
     {
@@ -149,7 +149,24 @@ internal sealed partial class DriverCases
         await AssertAbsentAsync(stored.Location);
     }
 
-    /// <summary>A location is not a path to anywhere else.</summary>
+    // Users repeat themselves, and gateways share a backend.
+    [DriverCase]
+    public async Task Deletes_at_once_are_done_or_absent()
+    {
+        NeedsWriting();
+        for (var round = 0; round < 3; round++)
+        {
+            var stored = await StoreAndSettleAsync(new Pattern(33), 300_000);
+
+            var outcomes = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Run(async () => await Driver.DeleteAsync(stored.Location, Cancel), Cancel)));
+
+            Assert.All(outcomes, outcome => Assert.True(outcome is StoreOutcome.Ok or StoreOutcome.Absent, $"One of two deletes at once ended with {outcome}."));
+            Assert.True(outcomes.Contains(StoreOutcome.Ok), "Of two deletes at once none says that it deleted.");
+            await AssertAbsentAsync(stored.Location);
+        }
+    }
+
+    // A location is not a path to anywhere else.
     [DriverCase]
     public async Task Locations_of_elsewhere_are_invalid()
     {

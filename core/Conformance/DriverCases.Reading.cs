@@ -2,12 +2,12 @@ using GlanceGateway.Abstractions;
 
 namespace GlanceGateway.Conformance;
 
-/// <summary>Random access, forward ranges, and what a source says of itself.</summary>
+// Random access, forward ranges, and what a source says of itself.
 internal sealed partial class DriverCases
 {
     private const int ReadLength = (3 * 1024 * 1024) + 321;
 
-    /// <summary>Many readers share one source.</summary>
+    // Many readers share one source.
     [DriverCase]
     public async Task Random_ranges_are_read_by_many_at_once()
     {
@@ -29,7 +29,7 @@ internal sealed partial class DriverCases
         }));
     }
 
-    /// <summary>The end of a source is not an error.</summary>
+    // The end of a source is not an error.
     [DriverCase]
     public async Task Reads_at_and_past_the_end_are_short_or_empty()
     {
@@ -46,7 +46,7 @@ internal sealed partial class DriverCases
         Assert.Equal(0, await source.ReadAsync(0, Memory<byte>.Empty, Cancel));
     }
 
-    /// <summary>An empty image is an image.</summary>
+    // An empty image is an image.
     [DriverCase]
     public async Task Empty_image_has_no_bytes()
     {
@@ -58,7 +58,7 @@ internal sealed partial class DriverCases
         Assert.Empty(await DrainAsync(stream));
     }
 
-    /// <summary>What a download and its Range header need.</summary>
+    // What a download and its Range header need.
     [DriverCase(0, null, ReadLength)]
     [DriverCase(0, 1L, 1)]
     [DriverCase(1, 65_536L, 65_536)]
@@ -80,7 +80,7 @@ internal sealed partial class DriverCases
         Assert.True(bytes.AsSpan().SequenceEqual(pattern.Bytes(offset, expected)));
     }
 
-    /// <summary>Downloads of one image share its source.</summary>
+    // Downloads of one image share its source.
     [DriverCase]
     public async Task Forward_ranges_run_side_by_side()
     {
@@ -95,7 +95,7 @@ internal sealed partial class DriverCases
         }));
     }
 
-    /// <summary>The host plans requests by the hints and compares validators.</summary>
+    // The host plans requests by the hints and compares validators.
     [DriverCase]
     public async Task Source_describes_itself_the_same_way_each_time()
     {
@@ -109,7 +109,7 @@ internal sealed partial class DriverCases
         Assert.True(one.Hints.Parallelism > 0);
     }
 
-    /// <summary>A source that was closed under a reader says so, and nothing else.</summary>
+    // A source that was closed under a reader says so, and nothing else.
     [DriverCase]
     public async Task Disposed_source_refuses_reads()
     {
@@ -121,7 +121,7 @@ internal sealed partial class DriverCases
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await source.ReadAsync(0, new byte[10], Cancel));
     }
 
-    /// <summary>Extents cover the image once, and what they call a hole reads as zeros.</summary>
+    // Extents cover the image once, and what they call a hole reads as zeros.
     [DriverCase]
     public async Task Extents_agree_with_the_content()
     {
@@ -162,7 +162,7 @@ internal sealed partial class DriverCases
         Assert.Equal(123, inside.Offset);
     }
 
-    /// <summary>sendfile and passthrough read the descriptor without the driver.</summary>
+    // sendfile and passthrough read the descriptor without the driver.
     [DriverCase]
     public async Task Local_file_is_the_plain_bytes_and_outlives_its_name()
     {
@@ -181,5 +181,65 @@ internal sealed partial class DriverCases
         Assert.Equal(100_000, RandomAccess.Read(file.Handle, buffer, 0));
         Assert.Equal(pattern.Bytes(0, 100_000), buffer[..100_000]);
         await AssertIsAsync(source, pattern, 100_000);
+    }
+
+    // Names are used again: whoever still reads the old image must not get the new one.
+    [DriverCase]
+    public async Task Open_source_never_gives_bytes_of_a_later_image()
+    {
+        NeedsWriting();
+        var image = NewImage();
+        var (old, later) = (new Pattern(19), new Pattern(190));
+        var stored = await StoreAndSettleAsync(old, ReadLength, image);
+        await using var source = await OpenAsync(stored.Location);
+        await using var stream = await source.OpenRangeAsync(0, null, Cancel);
+        var begin = new byte[1000];
+        await stream.ReadExactlyAsync(begin, Cancel);
+        Assert.Equal(old.Bytes(0, begin.Length), begin);
+
+        var deleted = await Driver.DeleteAsync(stored.Location, Cancel);
+        if (deleted == StoreOutcome.InUse)
+            Assert.Skip("The backend does not delete what is being read.");
+        Assert.Equal(StoreOutcome.Ok, deleted);
+        var again = await StoreAndSettleAsync(later, ReadLength, image);
+
+        foreach (var offset in (int[])[0, 1_048_000, ReadLength - 5000])
+            await AssertOldOrChangedAsync(source, old, offset, 5000);
+        await AssertOldOrChangedAsync(stream, old, begin.Length);
+        await AssertHoldsAsync(again.Location, later, ReadLength);
+    }
+
+    private async ValueTask AssertOldOrChangedAsync(IByteSource source, Pattern old, int offset, int count)
+    {
+        var buffer = new byte[count];
+        try
+        {
+            Assert.Equal(count, await source.ReadAsync(offset, buffer, Cancel));
+        }
+        catch (StoreException exception) when (exception.Error == StoreError.Changed)
+        {
+            return;
+        }
+
+        Assert.True(buffer.AsSpan().SequenceEqual(old.Bytes(offset, count)), $"A source that was opened before the delete gave other bytes at {offset}.");
+    }
+
+    private async ValueTask AssertOldOrChangedAsync(Stream stream, Pattern old, int offset)
+    {
+        var buffer = new byte[64 * 1024];
+        try
+        {
+            while (await stream.ReadAsync(buffer, Cancel) is > 0 and var read)
+            {
+                Assert.True(buffer.AsSpan(0, read).SequenceEqual(old.Bytes(offset, read)), $"A stream that was opened before the delete gave other bytes at {offset}.");
+                offset += read;
+            }
+
+            Assert.Equal(ReadLength, offset);
+        }
+        catch (StoreException exception) when (exception.Error == StoreError.Changed)
+        {
+            // Said in time.
+        }
     }
 }

@@ -1,15 +1,18 @@
+using System.Diagnostics;
 using GlanceGateway.Abstractions;
 
 namespace GlanceGateway.Conformance;
 
-/// <summary>
-/// The cases that every storage driver must pass, as plain methods: one instance for each case, over a backend of its own. Afterwards the
-/// attempts that the case began are settled, and residue of theirs fails it.
-/// </summary>
+// The cases that every storage driver must pass, as plain methods: one instance for each case, over a backend of its own. Afterwards the
+// attempts that the case began are settled, and residue of theirs fails it.
 internal sealed partial class DriverCases(DriverFixture fixture, CancellationToken cancellationToken) : IAsyncDisposable
 {
+    private static readonly TimeSpan settling = TimeSpan.FromSeconds(15);
+
     private readonly List<WriteAttempt> begun = [];
+    private readonly List<string> stored = [];
     private IStorageDriver? driver;
+    private long? countAtStart;
 
     private CancellationToken Cancel => cancellationToken;
 
@@ -17,15 +20,28 @@ internal sealed partial class DriverCases(DriverFixture fixture, CancellationTok
 
     private DriverFixture Fixture => fixture;
 
-    /// <summary>Starts the driver.</summary>
-    public async ValueTask StartAsync() => driver = await fixture.OpenAsync(Cancel);
+    // Starts the driver.
+    public async ValueTask StartAsync()
+    {
+        driver = await fixture.OpenAsync(Cancel);
+        countAtStart = await fixture.CountStoredAsync(Cancel);
+    }
 
-    /// <summary>Settles what the case began and looks for what it left.</summary>
+    // Settles what the case began and looks for what it left.
     public async ValueTask SettleAsync()
     {
         foreach (var attempt in begun)
             await Driver.SettleAsync(attempt, keepCommitted: false, CancellationToken.None);
         Assert.DoesNotContain(await ResidueAsync(), residue => begun.Contains(residue.Attempt));
+        if (countAtStart is not { } start)
+            return;
+
+        foreach (var location in stored.Distinct())
+            Assert.True(await Driver.DeleteAsync(location, CancellationToken.None) is StoreOutcome.Ok or StoreOutcome.Absent, $"What the case stored cannot be deleted: {location}");
+        var count = await fixture.CountStoredAsync(CancellationToken.None);
+        for (var waited = Stopwatch.StartNew(); count != start && waited.Elapsed < settling; count = await fixture.CountStoredAsync(CancellationToken.None))
+            await Task.Delay(100, CancellationToken.None);
+        Assert.True(count == start, $"Everything was deleted and settled, and the backend holds {count} where it held {start} before: what is no longer needed must go.");
     }
 
     public async ValueTask DisposeAsync()
@@ -80,7 +96,9 @@ internal sealed partial class DriverCases(DriverFixture fixture, CancellationTok
     {
         var commit = await writer.CommitAsync(Cancel);
         Assert.Equal(StoreOutcome.Ok, commit.Outcome);
-        return commit.Value!;
+        lock (stored)
+            stored.Add(commit.Value!.Location);
+        return commit.Value;
     }
 
     private async ValueTask<StoredObject> StoreAsync(WriteAttempt attempt, Pattern pattern, long length, bool declare = true)
@@ -142,5 +160,22 @@ internal sealed partial class DriverCases(DriverFixture fixture, CancellationTok
         await foreach (var residue in Driver.ListResidueAsync(CancellationToken.None))
             all.Add(residue);
         return all;
+    }
+
+    // The call of a process that is taken for dead: it may end as it likes, but in time, and by nothing that would be reported as a bug.
+    private static async ValueTask EndsAsync(Task call)
+    {
+        try
+        {
+            await call.WaitAsync(TimeSpan.FromMinutes(2), CancellationToken.None);
+        }
+        catch (Exception exception) when (exception is StoreException or OperationCanceledException)
+        {
+            // Refused, which is well.
+        }
+        catch (TimeoutException)
+        {
+            throw new ConformanceException("A call did not end within two minutes.");
+        }
     }
 }

@@ -15,6 +15,13 @@ public abstract class DriverFixture : IAsyncDisposable
     /// commit, as a single S3 PUT is.</summary>
     public virtual bool SettledAttemptsCannotCommit => true;
 
+    /// <summary>Whether an attempt that has written <see cref="IStoreWriter.PreferredWriteSize"/> bytes and died is in the list of residue. False only
+    /// when nothing of its bytes is in the backend yet: when they are held back until there are more, or all come with the commit.</summary>
+    public virtual bool WritesLeaveResidue => true;
+
+    /// <summary>Whether <see cref="BreakAsync"/> works. Without, the cases of a broken backend are skipped.</summary>
+    public virtual bool CanBreak => false;
+
     /// <summary>The project for which images are written; null for none. For a driver that has a place for each.</summary>
     public virtual string? ProjectId => null;
 
@@ -39,6 +46,21 @@ public abstract class DriverFixture : IAsyncDisposable
     /// <summary>Locations that look like this one but lead out of the store; each must be refused as invalid.</summary>
     /// <param name="location">A good one.</param>
     public virtual IEnumerable<string> ForeignLocations(string location) => [];
+
+    /// <summary>Counts what the backend holds for this store, past the driver: files, objects or bytes, the finished and the unfinished. Where it
+    /// counts, the suite deletes at the end of each case what the case stored, and fails it when the count is not what it was.</summary>
+    /// <param name="cancellationToken">Ends the count.</param>
+    /// <returns>Null when the fixture does not count.</returns>
+    public virtual ValueTask<long?> CountStoredAsync(CancellationToken cancellationToken) => ValueTask.FromResult<long?>(null);
+
+    /// <summary>Takes the backend away from the open driver: stops the server, pulls the line. What it holds must be there again afterwards.</summary>
+    /// <param name="cancellationToken">Ends it.</param>
+    public virtual ValueTask BreakAsync(CancellationToken cancellationToken) =>
+        throw new InvalidOperationException("A fixture that can break its backend says how.");
+
+    /// <summary>Gives the backend back.</summary>
+    /// <param name="cancellationToken">Ends it.</param>
+    public virtual ValueTask MendAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     /// <summary>Removes the backend, after the suite has disposed the last driver.</summary>
     public virtual ValueTask DisposeAsync()

@@ -3,9 +3,12 @@ using System.Buffers.Binary;
 namespace GlanceGateway.Conformance;
 
 /// <summary>Bytes that are a function of a seed and their offset: any range can be made, or checked, without keeping the rest. Never zero.</summary>
-internal sealed class Pattern(ulong seed)
+/// <param name="seed">What tells one image from another.</param>
+public sealed class Pattern(ulong seed)
 {
     /// <summary>Fills the buffer with the bytes from an offset on.</summary>
+    /// <param name="offset">In the image, from 0.</param>
+    /// <param name="buffer">Filled to its end.</param>
     public void Fill(long offset, Span<byte> buffer)
     {
         Span<byte> word = stackalloc byte[8];
@@ -21,6 +24,8 @@ internal sealed class Pattern(ulong seed)
     }
 
     /// <summary>The bytes from an offset on.</summary>
+    /// <param name="offset">In the image, from 0.</param>
+    /// <param name="count">How many.</param>
     public byte[] Bytes(long offset, int count)
     {
         var bytes = new byte[count];

@@ -1,7 +1,11 @@
 namespace GlanceGateway.Stores;
 
 /// <summary>Guesses what a misspelt name was meant to be.</summary>
+#if CONFORMANCE
+internal static class NearestName // linked into the package for authors, where it is no type of theirs
+#else
 public static class NearestName
+#endif
 {
     /// <summary>The candidate with the fewest edits, if these are few enough to be a slip; else null.</summary>
     public static string? Of(string name, IEnumerable<string> candidates) =>

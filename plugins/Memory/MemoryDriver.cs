@@ -79,8 +79,11 @@ internal sealed class MemoryDriver(string storeId, long? capacity, Backend backe
         return ValueTask.CompletedTask;
     }
 
-    public ValueTask<StoreCapacity> GetCapacityAsync(CancellationToken cancellationToken) =>
-        ValueTask.FromResult(new StoreCapacity(budget.Total, budget.Free));
+    public ValueTask<StoreCapacity> GetCapacityAsync(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return ValueTask.FromResult(new StoreCapacity(budget.Total, budget.Free));
+    }
 
     public ValueTask DisposeAsync()
     {

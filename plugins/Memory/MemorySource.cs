@@ -33,6 +33,7 @@ internal sealed class MemorySource(Content content) : IByteSource, IExtentMap
         ObjectDisposedException.ThrowIf(disposed, this);
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(offset, content.Length);
+        cancellationToken.ThrowIfCancellationRequested();
         return ValueTask.FromResult(content.ExtentAt(offset));
     }
 

@@ -33,21 +33,20 @@ internal sealed class S3Connection : IDisposable
         this.settings = settings;
         this.time = time;
         http = MakeHttpClient(settings);
-        var config = new AmazonS3Config
-        {
-            ServiceURL = settings.Endpoint.GetLeftPart(UriPartial.Authority),
-            AuthenticationRegion = settings.Region,
-            ForcePathStyle = settings.PathStyle,
+        client = new AmazonS3Client(
+            new BasicAWSCredentials(settings.AccessKey, settings.SecretKey),
+            new AmazonS3Config
+            {
+                ServiceURL = settings.Endpoint.GetLeftPart(UriPartial.Authority),
+                AuthenticationRegion = settings.Region,
+                ForcePathStyle = settings.PathStyle,
 
-            // By default the SDK adds CRC trailers that RadosGW and others refuse. TLS guards the way, the registry's digest the bytes.
-            RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
-            ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
-            HttpClientFactory = new OneHttpClient(http),
-            MaxErrorRetry = 2,
-        };
-        if (BucketEndpoint.Knows(settings))
-            config.EndpointProvider = new BucketEndpoint(settings);
-        client = new AmazonS3Client(new BasicAWSCredentials(settings.AccessKey, settings.SecretKey), config);
+                // By default the SDK adds CRC trailers that RadosGW and others refuse. TLS guards the way, the registry's digest the bytes.
+                RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
+                ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
+                HttpClientFactory = new OneHttpClient(http),
+                MaxErrorRetry = 2,
+            });
     }
 
     /// <summary>Limits a step that <see cref="GetAsync"/> leaves to its caller: reading the body.</summary>

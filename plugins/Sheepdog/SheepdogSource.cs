@@ -71,6 +71,7 @@ internal sealed class SheepdogSource(Cluster cluster, SheepdogSettings settings,
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(offset, inode.Size);
         ObjectDisposedException.ThrowIf(disposed, this);
+        cancellationToken.ThrowIfCancellationRequested();
         var first = (int)(offset / inode.ObjectSize);
         var isHole = map[first] == 0;
         var rest = map.AsSpan(first);

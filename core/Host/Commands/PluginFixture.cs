@@ -19,6 +19,8 @@ internal sealed class PluginFixture(PluginCatalog catalog, string driver, IReadO
 
     public override bool SettledAttemptsCannotCommit => !question.CannotFence;
 
+    public override bool WritesLeaveResidue => !question.HoldsBack;
+
     public override async ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken)
     {
         var directory = _root.CreateSubdirectory("backend").FullName;

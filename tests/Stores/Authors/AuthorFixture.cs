@@ -31,6 +31,8 @@ internal sealed class AuthorFixture(string folder) : DriverFixture
 
     public override IEnumerable<string> ForeignLocations(string location) => [location.Replace("tested", "other", StringComparison.Ordinal), $"shelf://tested/{Guid.NewGuid():N}"];
 
+    public override ValueTask<long?> CountStoredAsync(CancellationToken cancellationToken) => ValueTask.FromResult<long?>(Directory.GetFiles(root["images"]).Length);
+
     public override async ValueTask DisposeAsync()
     {
         foreach (var set in sets)

@@ -55,6 +55,9 @@ public sealed class FileSystemFixture(bool several = false) : DriverFixture
         ];
     }
 
+    public override ValueTask<long?> CountStoredAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult<long?>(((string[])[root["old"], root["images"]]).Where(Directory.Exists).Sum(directory => Directory.GetFileSystemEntries(directory).Length));
+
     public override async ValueTask DisposeAsync()
     {
         if (killedDriver is not null)

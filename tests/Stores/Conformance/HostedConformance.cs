@@ -31,7 +31,7 @@ public sealed class HostedFixture(string project, string driver, bool durable) :
         {
             Id = "tested",
             Driver = driver,
-            Options = durable ? new Dictionary<string, object?> { ["directory"] = root["images"] } : new Dictionary<string, object?>(),
+            Options = durable ? new Dictionary<string, object?> { ["directory"] = root["images"] } : new Dictionary<string, object?> { ["max_size"] = "1TiB" },
         };
         var set = await StoreSet.OpenAsync(
             PluginCatalog.Scan([root["plugins"]]),
@@ -46,6 +46,14 @@ public sealed class HostedFixture(string project, string driver, bool durable) :
 
     public override ValueTask<IStorageDriver> ReopenAsync(IStorageDriver killed, CancellationToken cancellationToken) =>
         durable ? OpenAsync(cancellationToken) : ValueTask.FromResult(killed);
+
+    public override async ValueTask<long?> CountStoredAsync(CancellationToken cancellationToken)
+    {
+        if (durable)
+            return Directory.GetFileSystemEntries(root["images"]).Length;
+        var room = await ((IStoreCapacity)sets[0].Default.Driver).GetCapacityAsync(cancellationToken);
+        return room.Total - room.Free;
+    }
 
     public override async ValueTask DisposeAsync()
     {

@@ -34,6 +34,9 @@ public sealed class S3Fixture(bool hosted, string partSize) : DriverFixture
     // An image of one part is a single PUT, which knows nothing of what was settled before it.
     public override bool SettledAttemptsCannotCommit => false;
 
+    // The first part is held back, because the image may end within it.
+    public override bool WritesLeaveResidue => partSize != "10MiB";
+
     public override async ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken)
     {
         server = await SharedRadosGateway.GetAsync();

@@ -58,6 +58,9 @@ public sealed class SftpFixture(bool hosted) : DriverFixture
         ];
     }
 
+    public override ValueTask<long?> CountStoredAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult<long?>(Directory.GetFileSystemEntries(Path.Combine(server!.LocalDirectory, folder)).Length);
+
     public override async ValueTask DisposeAsync()
     {
         foreach (var one in opened)

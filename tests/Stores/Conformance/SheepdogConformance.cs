@@ -72,6 +72,8 @@ public sealed class SheepdogFixture(bool hosted) : DriverFixture
         ];
     }
 
+    public override ValueTask<long?> CountStoredAsync(CancellationToken cancellationToken) => ValueTask.FromResult<long?>(standIn?.Cluster.DataObjects);
+
     public override async ValueTask DisposeAsync()
     {
         foreach (var one in opened)

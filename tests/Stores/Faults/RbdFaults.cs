@@ -34,9 +34,12 @@ public sealed class RbdFaults(RbdFaults.Cluster cluster) : IClassFixture<RbdFaul
         ? new() { { "ms_inject_socket_failures = 500", 40 }, { "ms_inject_socket_failures = 100", 40 }, { "ms_inject_socket_failures = 30", 20 }, { Delays, 10 } }
         : new() { { "ms_inject_socket_failures = 100", 2 } };
 
-    /// <summary>During what a daemon stands still.</summary>
+    /// <summary>
+    /// During what a daemon stands still. Not the OSD before a first write has ended: one such commit of three waited until the OSD came back, whatever the
+    /// time-outs, probably for the image's exclusive lock. A driver alone has no other limit; the host's time-outs end such a call.
+    /// </summary>
     public static TheoryData<string, string> Halts { get; } = Requires.FullCounts
-        ? new(from daemon in (string[])["osd.0", "mon.a"] from step in (string[])["write", "commit", "read", "delete"] select (daemon, step))
+        ? new(from daemon in (string[])["osd.0", "mon.a"] from step in (string[])["write", "commit", "read", "delete"] where (daemon, step) != ("osd.0", "write") select (daemon, step))
         : new() { { "osd.0", "commit" }, { "osd.0", "delete" } };
 
     private static string Delays => "ms_inject_delay_type = osd mon client\nms_inject_delay_probability = 0.2\nms_inject_delay_max = 0.2";
@@ -96,6 +99,8 @@ public sealed class RbdFaults(RbdFaults.Cluster cluster) : IClassFixture<RbdFaul
         var earlier = (await StoreAsync(driver, NewAttempt(), content))!;
         await using var source = (await driver.OpenAsync(earlier.Location, Cancel)).Value!;
         var writer = (await driver.BeginWriteAsync(new WriteRequest(attempt, ImageLength, ProjectId: null), Cancel)).Value!;
+
+        // With one write under way at a time the first has ended when the second travels, so that the lock is taken.
         if (step == "commit")
             await writer.WriteAsync(content, Cancel);
 
@@ -224,6 +229,7 @@ public sealed class RbdFaults(RbdFaults.Cluster cluster) : IClassFixture<RbdFaul
             ["keyring"] = Server.Keyring,
             ["connect_timeout"] = "10s",
             ["operation_timeout"] = "2s",
+            ["writes_in_flight"] = 1L,
         };
         var driver = await factory.CreateAsync(OptionReader.Read(factory.Options, options), new StoreContext("tested", root.Path, TimeProvider.System, Quiet.Logger), Cancel);
         drivers.Add(driver);

@@ -25,7 +25,7 @@ public sealed class ShelfFactory : IStorageDriverFactory
             throw new StoreException(StoreError.Misconfigured, $"directory '{directory}' cannot be made: {fault.Message} Give it to the service user.");
         }
 
-        return ValueTask.FromResult<IStorageDriver>(new Shelf(context.StoreId, directory));
+        return ValueTask.FromResult<IStorageDriver>(new ShelfStore(context.StoreId, directory));
     }
 }
 
@@ -33,7 +33,7 @@ public sealed class ShelfFactory : IStorageDriverFactory
 /// Keeps the bytes of an attempt in IMAGE.ATTEMPT.data. What makes them the image is a small file of the image's name that holds the attempt's
 /// id: it appears by one rename that replaces nothing, and it tells for ever whose image it is.
 /// </summary>
-internal sealed class Shelf(string storeId, string directory) : IStorageDriver, ILocalPaths
+internal sealed class ShelfStore(string storeId, string directory) : IStorageDriver, ILocalPaths
 {
     public IReadOnlyList<string> Paths { get; } = [directory];
 
@@ -151,7 +151,7 @@ internal sealed class Shelf(string storeId, string directory) : IStorageDriver, 
 }
 
 /// <summary>One attempt. The host calls one member at a time.</summary>
-internal sealed class ShelfWriter(Shelf shelf, WriteAttempt attempt, SafeFileHandle data) : IStoreWriter
+internal sealed class ShelfWriter(ShelfStore store, WriteAttempt attempt, SafeFileHandle data) : IStoreWriter
 {
     private long length;
     private bool committed;
@@ -178,7 +178,7 @@ internal sealed class ShelfWriter(Shelf shelf, WriteAttempt attempt, SafeFileHan
     {
         cancellationToken.ThrowIfCancellationRequested();
         RandomAccess.FlushToDisk(data);
-        var result = shelf.Publish(attempt, length);
+        var result = store.Publish(attempt, length);
         committed |= result.IsOk;
         return ValueTask.FromResult(result);
     }
@@ -188,7 +188,7 @@ internal sealed class ShelfWriter(Shelf shelf, WriteAttempt attempt, SafeFileHan
     {
         data.Dispose();
         if (!committed)
-            await shelf.SettleAsync(attempt, keepCommitted: false, CancellationToken.None);
+            await store.SettleAsync(attempt, keepCommitted: false, CancellationToken.None);
     }
 }
 
