@@ -18,6 +18,7 @@ public sealed class BarbicanTests(KeystoneServer keystone) : IAsyncLifetime
           password: glancesecret
           project_name: service
         signatures: { barbican: true }
+        quotas: { image_stage_total: 1GiB }
         """;
 
     private static readonly byte[] data = PatternContent.Start(300_000).ToArray();
