@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Net;
 using System.Security.Cryptography;
 using GlanceGateway.Registry;
@@ -89,6 +90,49 @@ public sealed class ImportQuotaTests
         Assert.Equal((0, 2 * data.Length), (await UsedAsync(world, UsageKind.StagedBytes), await UsedAsync(world, UsageKind.StoredBytes)));
     }
 
+    /// <summary>A bomb of 64 KiB: what is unpacked counts while it is written, not only what was sent.</summary>
+    [Theory]
+    [InlineData(true, "stage", "image_stage_total is over limit of 2 due to current usage 0 and delta")]
+    [InlineData(false, "stage", "image_stage_total is over limit of 2 due to current usage 0 and delta")]
+    [InlineData(true, "store", "image_size_total is over limit of 2 due to current usage 0 and delta 64")]
+    [InlineData(false, "store", "image_size_total is over limit of 2 due to current usage 0 and delta 64")]
+    [InlineData(true, "cap", "exceeds the maximum allowed size of 3145728 bytes")]
+    [InlineData(false, "cap", "exceeds the maximum allowed size of 3145728 bytes")]
+    public async Task What_unpacks_to_more_than_there_is_room_for_fails_with_the_reason_and_leaves_nothing(bool fromWeb, string limit, string reason)
+    {
+        var packed = new MemoryStream();
+        await using (var gzip = new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true))
+        {
+            await gzip.WriteAsync(new byte[64 * Mebibyte], Token);
+        }
+
+        var bomb = packed.ToArray();
+        await using var web = new PlainWeb(bomb, tellsLength: true);
+        await using var world = await OpenAsync(
+            limit switch
+            {
+                "stage" => new ProjectLimits { StagedBytes = 2 * Mebibyte },
+                "store" => new ProjectLimits { StoredBytes = 2 * Mebibyte },
+                _ => new ProjectLimits(),
+            },
+            limit == "cap" ? new ImageOptions { SizeCap = 3 * Mebibyte } : null,
+            ImportStepNames.Decompression);
+        var image = await world.CreateAsync();
+        if (!fromWeb)
+        {
+            await world.StageAsync(image, bomb);
+        }
+
+        await world.ImportAsync(image, fromWeb ? web.Request : """{"method":{"name":"glance-direct"}}""");
+        var task = await world.EndOfTaskAsync(image);
+        Assert.Equal(WorkStatus.Failure, task.Status);
+        Assert.Contains(reason, task.Message, StringComparison.Ordinal);
+        var queued = await world.FindAsync(image);
+        Assert.Equal((ImageStatus.Queued, null), (queued.Status, queued.Size));
+        Assert.Empty(queued.Locations);
+        await NothingIsLeftAsync(world);
+    }
+
     [Fact]
     public async Task Each_copy_of_an_image_counts()
     {
@@ -105,9 +149,15 @@ public sealed class ImportQuotaTests
         Assert.Equal(ImageError.TooLarge, await ImageWorld.RefusalAsync(world.UploadAsync(await world.CreateAsync(), data[..(Mebibyte + 1)])));
     }
 
-    private static Task<ImageWorld> OpenAsync(ProjectLimits limits) => ImageWorld.OpenAsync(
+    private static Task<ImageWorld> OpenAsync(ProjectLimits limits, ImageOptions? options = null, params IReadOnlyList<string> plugins) => ImageWorld.OpenAsync(
+        options,
         limits: new ConfiguredLimits(limits, new Dictionary<string, ProjectLimits>()),
-        import: new ImportOptions { Outbound = new OutboundRules { AllowedNetworks = [IPNetwork.Parse("127.0.0.1/32")], Urls = new UrlRules { AllowedPorts = [] } } });
+        import: new ImportOptions
+        {
+            Outbound = new OutboundRules { AllowedNetworks = [IPNetwork.Parse("127.0.0.1/32")], Urls = new UrlRules { AllowedPorts = [] } },
+            Plugins = plugins,
+            Decompression = new DecompressionOptions { MaxRatio = 2000 },
+        });
 
     private static Task<long> UsedAsync(ImageWorld world, UsageKind kind) => world.Registry.SumUsageAsync("p-owner", kind, Token);
 

@@ -18,6 +18,7 @@ public sealed class BarbicanTests(KeystoneServer keystone) : IAsyncLifetime
           password: glancesecret
           project_name: service
         signatures: { barbican: true }
+        quotas: { image_stage_total: 1GiB }
         """;
 
     private static readonly byte[] data = PatternContent.Start(300_000).ToArray();
@@ -62,6 +63,38 @@ public sealed class BarbicanTests(KeystoneServer keystone) : IAsyncLifetime
             using var shown = await keystone.SendAsync(HttpMethod.Get, $"/v2/images/{id}", demo, other: gateway);
             Assert.Equal("active", JsonElement.Parse(await shown.Content.ReadAsStringAsync(Token)).GetProperty("status").GetString());
         }
+
+        // The same by an import: the reason is the task's, and what was staged is gone.
+        var kept = await KeepAsync(url, demo, certificate.RawData);
+        foreach (var (content, status, message) in new[] { (data, "success", ""), (flipped, "failure", "Signature verification failed") })
+        {
+            var id = await CreateAsync(gateway, demo, signature, kept);
+            using (var body = new ByteArrayContent(content) { Headers = { ContentType = new("application/octet-stream") } })
+            using (var staged = await keystone.SendAsync(HttpMethod.Put, $"/v2/images/{id}/stage", demo, body, other: gateway))
+            {
+                Assert.Equal(HttpStatusCode.NoContent, staged.StatusCode);
+            }
+
+            using (var request = new StringContent("""{"method":{"name":"glance-direct"}}""", Encoding.UTF8, "application/json"))
+            using (var begun = await keystone.SendAsync(HttpMethod.Post, $"/v2/images/{id}/import", demo, request, other: gateway))
+            {
+                Assert.Equal(HttpStatusCode.Accepted, begun.StatusCode);
+            }
+
+            var task = await EndOfTaskAsync(gateway, demo, id);
+            Assert.Equal(status, task.GetProperty("status").GetString());
+            Assert.Contains(message, task.GetProperty("message").GetString() ?? "", StringComparison.Ordinal);
+            var image = await ReadAsync(gateway, demo, $"/v2/images/{id}");
+            Assert.Equal(status == "success" ? "active" : "queued", image.GetProperty("status").GetString());
+            if (status == "failure")
+            {
+                Assert.Equal(JsonValueKind.Null, image.GetProperty("size").ValueKind);
+                Assert.True(!image.TryGetProperty("stores", out var stores) || stores.GetString()!.Length == 0);
+            }
+        }
+
+        var usage = (await ReadAsync(gateway, demo, "/v2/info/usage")).GetProperty("usage");
+        Assert.Equal(0, usage.GetProperty("image_stage_total").GetProperty("usage").GetInt64());
 
         // Certificates that there are none of, that others keep, and secrets that are none.
         var alien = await KeepAsync(url, await keystone.TokenAsync("alt", "alt"), certificate.RawData);
@@ -115,6 +148,31 @@ public sealed class BarbicanTests(KeystoneServer keystone) : IAsyncLifetime
         var text = await made.Content.ReadAsStringAsync(Token);
         Assert.True(made.StatusCode == HttpStatusCode.Created, text);
         return JsonElement.Parse(text).GetProperty("id").GetString()!;
+    }
+
+    /// <summary>The task of an import, when it ended; a busy machine may take long.</summary>
+    private async Task<JsonElement> EndOfTaskAsync(GatewayProcess gateway, string token, string id)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        patience.CancelAfter(TimeSpan.FromMinutes(2));
+        while (true)
+        {
+            var task = (await ReadAsync(gateway, token, $"/v2/images/{id}/tasks")).GetProperty("tasks")[0];
+            if (task.GetProperty("status").GetString() is "success" or "failure")
+            {
+                return task;
+            }
+
+            await Task.Delay(100, patience.Token);
+        }
+    }
+
+    private async Task<JsonElement> ReadAsync(GatewayProcess gateway, string token, string path)
+    {
+        using var answer = await keystone.SendAsync(HttpMethod.Get, path, token, other: gateway);
+        var text = await answer.Content.ReadAsStringAsync(Token);
+        Assert.True(answer.StatusCode == HttpStatusCode.OK, text);
+        return JsonElement.Parse(text);
     }
 
     private async Task<(HttpStatusCode Status, string Why)> UploadAsync(GatewayProcess gateway, string token, string id, byte[] content)

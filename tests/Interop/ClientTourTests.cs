@@ -18,7 +18,6 @@ public sealed class ClientTourTests(KeystoneServer keystone) : IAsyncLifetime
     [Fact]
     public async Task The_clients_commands_do_what_they_say_as_far_as_roles_go()
     {
-        Assert.SkipUnless(Requires.FullCounts, "two hundred commands take more than a minute; run with --long");
         await using var tour = await ClientTour.StartAsync(keystone);
         await Task.WhenAll(
             ImagesByTheUnifiedClientAsync(tour.Branch()), ImagesByTheImageClientAsync(tour.Branch()), ImportsAsync(tour.Branch()),

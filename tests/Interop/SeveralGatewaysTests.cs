@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text.Json;
 using GlanceGateway.Testing;
 
 namespace GlanceGateway.Interop.Tests;
@@ -43,6 +44,20 @@ public sealed class SeveralGatewaysTests
         Assert.Single(lines, line => line.Contains("the store 'disk'", StringComparison.Ordinal));
         Assert.Single(lines, line => line.Contains("the staging area", StringComparison.Ordinal));
         Assert.All(lines, line => Assert.Matches("node-a.*node-b", line));
+
+        // The list of the stores says it too. A gateway that looked long ago does not count, so on a very busy machine it is asked again.
+        await Eventually.TrueAsync("the list of stores says it", limit, async () =>
+        {
+            var listed = (await cluster.CommandAsync("node-b", "stores", "list", "--json")).Succeeded();
+            var list = JsonElement.Parse(listed.Output);
+            var disk = list.GetProperty("stores").EnumerateArray().Single(store => store.GetProperty("id").GetString() == "disk");
+            return disk.TryGetProperty("disagreement", out var text)
+                && text.GetString() == "is not the same for every gateway: node 'node-a' and node 'node-b' see different directories"
+                && list.GetProperty("disagreements").EnumerateArray().Any(one => one.GetString()!.StartsWith("the staging area is not the same", StringComparison.Ordinal));
+        });
+        var table = (await cluster.CommandAsync("node-b", "stores", "list")).Succeeded();
+        Assert.Contains("ready: is not the same for every gateway", table.Output, StringComparison.Ordinal);
+        Assert.Contains("warning: the staging area is not the same for every gateway", table.Error, StringComparison.Ordinal);
     }
 
     /// <summary>Asleep in the middle of an upload; the other gateway undoes it, and uploads something else if wanted.</summary>

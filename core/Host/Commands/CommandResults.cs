@@ -51,7 +51,8 @@ internal sealed record StoreResult(
     string? Problem,
     long? TotalBytes,
     long? FreeBytes,
-    IReadOnlyList<ProbeStepResult>? Probe);
+    IReadOnlyList<ProbeStepResult>? Probe,
+    string? Disagreement = null);
 
 /// <summary>One step of a store's probe; the verdict is <c>fine</c>, <c>doubtful</c> or <c>wrong</c>.</summary>
 internal sealed record ProbeStepResult(string Step, string Verdict, double Milliseconds, string? Problem, string? Remedy)
@@ -73,7 +74,9 @@ internal sealed record DoctorResult(bool Healthy, IReadOnlyList<FindingResult> F
 internal sealed record FindingResult(string Check, string Verdict, string Text, string? Remedy);
 
 /// <summary>What <c>stores list</c> says.</summary>
-internal sealed record StoreListResult(IReadOnlyList<StoreResult> Stores);
+/// <param name="Stores">What is configured here.</param>
+/// <param name="Disagreements">What else the gateways on one database do not see alike: the staging area, and stores that are not configured here.</param>
+internal sealed record StoreListResult(IReadOnlyList<StoreResult> Stores, IReadOnlyList<string> Disagreements);
 
 /// <summary>What <c>db migrate</c> says; the instance is null where the registry is not of one gateway.</summary>
 internal sealed record MigrationResult(string Registry, string? InstanceId, string Version);

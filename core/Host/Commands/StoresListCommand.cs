@@ -2,8 +2,11 @@ using System.Globalization;
 using GlanceGateway.Abstractions;
 using GlanceGateway.Host.Configuration;
 using GlanceGateway.Host.Logging;
+using GlanceGateway.Images;
+using GlanceGateway.Registry;
 using GlanceGateway.Stores;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace GlanceGateway.Host.Commands;
 
@@ -11,6 +14,7 @@ namespace GlanceGateway.Host.Commands;
 internal sealed class StoresListCommand(CommandTerminal terminal, TimeProvider time)
 {
     private static readonly TimeSpan CapacityTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan DatabaseTimeout = TimeSpan.FromSeconds(10);
 
     /// <returns><see cref="ExitCodes.Failure"/> when a store did not start.</returns>
     public async Task<int> RunAsync(GatewayConfiguration configuration, bool probe, bool json, CancellationToken cancellationToken)
@@ -23,7 +27,9 @@ internal sealed class StoresListCommand(CommandTerminal terminal, TimeProvider t
             using var loggers = LoggerFactory.Create(builder => builder.AddGatewayLog(quiet, terminal.Error, time));
             await using var stores = await ConfiguredStores.OpenAsync(configuration, scratch.FullName, loggers, time, cancellationToken);
             var results = await Task.WhenAll(stores.All.Select(store => probe ? ProbeAsync(store, cancellationToken) : DescribeAsync(store, cancellationToken)));
-            Write(results, probe, json);
+            var disagreements = await FindDisagreementsAsync(configuration, cancellationToken);
+            results = [.. results.Select(result => result with { Disagreement = disagreements.FirstOrDefault(one => one.Store == result.Id)?.Text })];
+            Write(results, [.. disagreements.Where(one => !Array.Exists(results, result => result.Id == one.Store)).Select(one => $"{one.Name} {one.Text}")], probe, json);
             return Array.Exists(results, result => result.Problem is not null) ? ExitCodes.Failure : ExitCodes.Success;
         }
         finally
@@ -81,11 +87,38 @@ internal sealed class StoresListCommand(CommandTerminal terminal, TimeProvider t
         }
     }
 
-    private void Write(StoreResult[] results, bool probe, bool json)
+    /// <summary>Which stores the gateways on one database do not see alike, as they said lately; none on a database of one gateway.</summary>
+    private async Task<IReadOnlyList<StoreDisagreement>> FindDisagreementsAsync(GatewayConfiguration configuration, CancellationToken cancellationToken)
+    {
+        if (RegistryPlace.Postgres(configuration) is null)
+        {
+            return [];
+        }
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(DatabaseTimeout);
+        try
+        {
+            await using var registry = await ImageRegistry.OpenAsync(RegistryPlace.Options(configuration, data: null), time, NullLoggerFactory.Instance, limit.Token);
+            return StoreDisagreement.Find(await registry.ListPlacesAsync(limit.Token), time.GetUtcNow());
+        }
+        catch (RegistryException fault)
+        {
+            terminal.WriteWarning($"what the other gateways see is not known: {fault.Message}");
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            terminal.WriteWarning($"what the other gateways see is not known: no answer from the database within {DatabaseTimeout.TotalSeconds:0} s");
+        }
+
+        return [];
+    }
+
+    private void Write(StoreResult[] results, IReadOnlyList<string> disagreements, bool probe, bool json)
     {
         if (json)
         {
-            terminal.WriteJson(new StoreListResult(results), CommandJson.Readable.StoreListResult);
+            terminal.WriteJson(new StoreListResult(results, disagreements), CommandJson.Readable.StoreListResult);
             return;
         }
 
@@ -100,11 +133,15 @@ internal sealed class StoresListCommand(CommandTerminal terminal, TimeProvider t
                 store.Contract ?? "-",
                 store.Default ? "yes" : "",
                 store.Weight.ToString(CultureInfo.InvariantCulture),
-                store.Problem is null ? store.State : $"{store.State}: {store.Problem}",
+                (store.Problem ?? store.Disagreement) is { } trouble ? $"{store.State}: {trouble}" : store.State,
                 Size(store.FreeBytes),
                 Size(store.TotalBytes),
                 .. probe ? (string[])[Took(store, "write"), Took(store, "read"), Took(store, "range"), Took(store, "delete")] : [],
             ]));
+        foreach (var disagreement in disagreements)
+        {
+            terminal.WriteWarning(disagreement);
+        }
     }
 
     private static string Took(StoreResult store, string step) =>

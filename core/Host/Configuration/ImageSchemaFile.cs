@@ -45,6 +45,7 @@ internal static class ImageSchemaFile
                 var name = NameOf(member);
                 try
                 {
+                    RefuseOtherForm(name, member.Value);
                     fields.Add(
                         name is null || !ImageSchema.CanBeCustom(name) ? throw new FormatException("no property can have that name")
                         : taken.Add(name) ? Field(name, member.Value)
@@ -66,6 +67,23 @@ internal static class ImageSchemaFile
         }
 
         return problems.Count == 0 ? fields : throw new ConfigurationException(problems);
+    }
+
+    /// <summary>
+    /// The form of a whole JSON schema, which Glance does not start with either: its file is flat, and nothing in it can be demanded. As names of
+    /// properties, described as any other, both words are fine.
+    /// </summary>
+    private static void RefuseOtherForm(string? name, JsonElement value)
+    {
+        if (name == "required" && value.ValueKind == JsonValueKind.Array)
+        {
+            throw new FormatException("no property can be demanded of images, in Glance neither: leave the list out");
+        }
+
+        if (name == "properties" && value.ValueKind == JsonValueKind.Object && value.EnumerateObject().All(member => member.Value.ValueKind == JsonValueKind.Object))
+        {
+            throw new FormatException("the properties stand at the top of the file, as in Glance's: take them out of this object");
+        }
     }
 
     private static ImageField Field(string name, JsonElement value)

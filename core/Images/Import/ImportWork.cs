@@ -211,7 +211,7 @@ internal sealed class ImportWork(
     {
         try
         {
-            var copy = await copies.RunAsync(image, store, source, hash, job.Lease, cancellationToken);
+            var copy = await copies.RunAsync(image, store, source, hash, job.Asker ?? Caller.Gateway, job.Lease, cancellationToken);
             if (job.Request.AllMustSucceed)
             {
                 await MarkAsync(job, store, failed: false, cancellationToken);

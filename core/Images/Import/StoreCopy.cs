@@ -18,12 +18,13 @@ internal sealed class StoreCopy(ImageRegistry registry, StoreSet stores, StorePl
     /// <param name="storeId">Where to.</param>
     /// <param name="source">The data; stays open.</param>
     /// <param name="expectedHash">SHA-512 in hexadecimal that the data must have; null when nobody knows.</param>
+    /// <param name="signer">Whose certificate a signed image names.</param>
     /// <param name="lease">The task's.</param>
     /// <param name="cancellationToken">Ends the copy.</param>
     /// <exception cref="ImageException">The store or the rules refuse the data, or it is not what was expected.</exception>
     /// <exception cref="StoreException">A store failed.</exception>
     public async Task<CommittedCopy> RunAsync(
-        Image image, string storeId, IByteSource source, string? expectedHash, Lease lease, CancellationToken cancellationToken)
+        Image image, string storeId, IByteSource source, string? expectedHash, Caller signer, Lease lease, CancellationToken cancellationToken)
     {
         if (!stores.TryGetDriver(storeId, out var driver) || (stores.TryGet(storeId, out var store) && store.IsReadOnly))
         {
@@ -41,7 +42,7 @@ internal sealed class StoreCopy(ImageRegistry registry, StoreSet stores, StorePl
             },
             cancellationToken);
         var isNew = image.Status == ImageStatus.Importing;
-        using var signature = isNew ? await signatures.OpenAsync(image, Caller.Gateway, cancellationToken) : null;
+        using var signature = isNew ? await signatures.OpenAsync(image, signer, cancellationToken) : null;
         var opened = await driver.BeginWriteAsync(new WriteRequest(StagingStore.AttemptOf(intent), source.Length, image.Owner), cancellationToken);
         await using var writer = opened.IsOk ? opened.Value : throw StoreRefusals.Of(opened.Outcome);
         await using var stream = await source.OpenRangeAsync(0, null, cancellationToken);

@@ -25,6 +25,7 @@ public sealed class ImageSchemaFileTests : IDisposable
         Assert.Equal((AttributeType.NullableText, "^[0-9a-f]{8}$", "ID of image stored in Glance."), (fields[0].Type, fields[0].Pattern, fields[0].Description));
         Assert.Matches(fields[0].Checked!, "0123abcd");
         Assert.Equal((AttributeType.Text, 3, "a,b"), (fields[1].Type, fields[1].MaxLength, string.Join(',', fields[1].Allowed!)));
+        Assert.Equal(["required", "properties"], Read("""{"required": {"type": "string"}, "properties": {"type": "string"}}""").Select(field => field.Name));
         Assert.Empty(Read("{}"));
         Assert.Empty(ImageSchemaFile.Read(null));
     }
@@ -50,6 +51,9 @@ public sealed class ImageSchemaFileTests : IDisposable
     [InlineData("""{"rack": {"type": "string", "pattern": "(a)\\1"}}""", "rack: the pattern cannot be used: ")]
     [InlineData("""{"disk_format": {"type": "string"}}""", "disk_format: it is there twice, or is an attribute of every image")]
     [InlineData("""{"rack": {"type": "string"}, "rack": {"type": "string"}}""", "rack: it is there twice")]
+    [InlineData("""{"rack": {"type": "string"}, "required": ["rack"]}""", "required: no property can be demanded of images")]
+    [InlineData("""{"properties": {"rack": {"type": "string"}}, "required": ["rack"]}""", "properties: the properties stand at the top of the file")]
+    [InlineData("""{"rack": {"type": "string", "required": true}}""", "rack: there is no 'required'; known are")]
     [InlineData("""{"": {"type": "string"}}""", "no property can have that name")]
     [InlineData("""{"os_glance_x": {"type": "string"}}""", "os_glance_x: no property can have that name")]
     [InlineData("""{"deleted_at": {"type": "string"}}""", "deleted_at: no property can have that name")]

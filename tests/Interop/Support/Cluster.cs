@@ -74,6 +74,12 @@ internal sealed class Cluster : IAsyncDisposable
         return node;
     }
 
+    /// <summary>Runs a command with the configuration of a gateway.</summary>
+    public Task<CommandResult> CommandAsync(string name, params string[] arguments) => Command.RunAsync(
+        "dotnet",
+        [Path.Combine(RepositoryPaths.Host, "glance-gateway.dll"), .. arguments, "--config", directory[$"{name}.yaml"], "--data", directory[$"data-{name}"]],
+        limit: TimeSpan.FromMinutes(3));
+
     /// <summary>The files below a storage directory, hidden ones too, but for the marks of the directories.</summary>
     public string[] FilesIn(string storage) =>
     [

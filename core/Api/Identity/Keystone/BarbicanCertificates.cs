@@ -8,7 +8,7 @@ namespace GlanceGateway.Api;
 
 /// <summary>
 /// Certificates that OpenStack's key manager keeps as secrets. It is found in the catalogue of the gateway's own token, and asked as the caller
-/// whose request needs the certificate; in the background, where there is no request any more, as the gateway's own user.
+/// whose request needs the certificate; for an import that another gateway began, whose user's token nobody has, as the gateway's own user.
 /// </summary>
 public sealed class BarbicanCertificates : ICertificateSource, IDisposable
 {
