@@ -1,3 +1,4 @@
+using GlanceGateway.Abstractions;
 using GlanceGateway.Plugins.Rbd.Native;
 
 namespace GlanceGateway.Plugins.Rbd;
@@ -17,16 +18,23 @@ internal sealed class CephConnection(RbdSettings settings) : IAsyncDisposable
     private Task<CephCluster>? current;
     private bool disposed;
 
+    // Calls that were abandoned and still hold a thread, with the image that they may yet change.
+    private readonly List<(string Image, Task Call)> abandoned = [];
+
     /// <summary>Runs blocking calls on the cluster, and once more on a new connection when the old one turns out to be dead.</summary>
     /// <param name="call">Runs in a thread of its own; called twice, it does the same again. Leaves no image open but in its result.</param>
-    /// <param name="discard">Gets a result that nobody waits for any more.</param>
     /// <param name="cancellationToken">Ends the wait; the call itself goes on to its end.</param>
+    /// <param name="discard">Gets a result that nobody waits for any more.</param>
+    /// <param name="image">The image that the call changes: nothing else may while an abandoned call may still do so.</param>
     /// <exception cref="CephException">What the call threw.</exception>
-    public Task<T> RunAsync<T>(Func<CephCluster, T> call, CancellationToken cancellationToken, Action<T>? discard = null) =>
-        RunAsync(calls, call, discard, cancellationToken);
+    /// <exception cref="StoreException"><see cref="StoreError.Unavailable"/>: it gave no sign for <see cref="RbdSettings.LongestSilence"/>, or an
+    /// earlier one has not come back.</exception>
+    public Task<T> RunAsync<T>(Func<CephCluster, T> call, CancellationToken cancellationToken, Action<T>? discard = null, string? image = null) =>
+        RunAsync(calls, call, discard, image, cancellationToken);
 
     /// <summary>The same for removals, which may take long.</summary>
-    public Task<T> RemoveAsync<T>(Func<CephCluster, T> call, CancellationToken cancellationToken) => RunAsync(removals, call, discard: null, cancellationToken);
+    public Task<T> RemoveAsync<T>(Func<CephCluster, T> call, string image, CancellationToken cancellationToken) =>
+        RunAsync(removals, call, discard: null, image, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -50,17 +58,18 @@ internal sealed class CephConnection(RbdSettings settings) : IAsyncDisposable
         await Task.WhenAny(cluster.Closed, Task.Delay(longestGoodbye));
     }
 
-    private async Task<T> RunAsync<T>(CallThreads threads, Func<CephCluster, T> call, Action<T>? discard, CancellationToken cancellationToken)
+    private async Task<T> RunAsync<T>(CallThreads threads, Func<CephCluster, T> call, Action<T>? discard, string? image, CancellationToken cancellationToken)
     {
         for (var again = false; ; again = true)
         {
             var cluster = await EnterAsync(cancellationToken);
+            var pulse = new CallPulse(goesOn: threads == removals);
             Task<T> running;
             try
             {
-                running = await threads.StartAsync(() => Call(cluster, call), cancellationToken);
+                running = await threads.StartAsync(() => Call(cluster, call, image), pulse, settings.LongestSilence, cancellationToken);
             }
-            catch (OperationCanceledException)
+            catch
             {
                 cluster.Leave();
                 throw;
@@ -68,34 +77,64 @@ internal sealed class CephConnection(RbdSettings settings) : IAsyncDisposable
 
             try
             {
-                return await running.WaitAsync(cancellationToken);
+                // Watched to its end, also when its caller goes.
+                if (!await WatchAsync(cluster, pulse, running, image).WaitAsync(cancellationToken))
+                    throw NoSign(settings.LongestSilence, image);
+                return await running;
             }
             catch (CephException failure) when (Errno.IsDeadConnection(failure.Error) && !again)
             {
                 // Once more, on another connection.
             }
-            catch (OperationCanceledException)
+            catch when (!running.IsFaulted)
             {
-                _ = running.ContinueWith(
-                    late =>
-                    {
-                        if (late.IsCompletedSuccessfully)
-                            discard?.Invoke(late.Result);
-                        else
-                            _ = late.Exception;
-                    },
-                    CancellationToken.None,
-                    TaskContinuationOptions.None,
-                    TaskScheduler.Default);
+                _ = DiscardAsync(running, discard);
                 throw;
             }
         }
     }
 
-    private static T Call<T>(CephCluster cluster, Func<CephCluster, T> call)
+    private async Task<bool> WatchAsync(CephCluster cluster, CallPulse pulse, Task running, string? image)
+    {
+        if (await pulse.EndsAsync(running, settings.LongestSilence))
+            return true;
+        cluster.Retire();
+        if (image is not null)
+        {
+            lock (gate)
+                abandoned.Add((image, running));
+        }
+
+        return false;
+    }
+
+    private void ThrowIfAbandoned(string? image)
+    {
+        lock (gate)
+        {
+            abandoned.RemoveAll(one => one.Call.IsCompleted);
+            if (image is not null && abandoned.Exists(one => one.Image == image))
+                throw new StoreException(StoreError.Unavailable, "An earlier call for the image waits for the cluster and may still change it.", image);
+        }
+    }
+
+    private static StoreException NoSign(TimeSpan longest, string? image = null) =>
+        new(StoreError.Unavailable, $"Ceph's library gave no sign for {longest.TotalSeconds:0.#} s; its call was given up.", image);
+
+    private static async Task DiscardAsync<T>(Task<T> running, Action<T>? discard)
+    {
+        await ((Task)running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (running.IsCompletedSuccessfully)
+            discard?.Invoke(await running);
+        else
+            _ = running.Exception;
+    }
+
+    private T Call<T>(CephCluster cluster, Func<CephCluster, T> call, string? image)
     {
         try
         {
+            ThrowIfAbandoned(image);
             return call(cluster);
         }
         catch (CephException failure)
@@ -129,5 +168,13 @@ internal sealed class CephConnection(RbdSettings settings) : IAsyncDisposable
         }
     }
 
-    private async Task<CephCluster> ConnectAsync() => await await calls.StartAsync(() => CephCluster.Connect(settings), CancellationToken.None);
+    private async Task<CephCluster> ConnectAsync()
+    {
+        var pulse = new CallPulse();
+        var running = await calls.StartAsync(() => CephCluster.Connect(settings), pulse, settings.LongestSilence, CancellationToken.None);
+        if (await pulse.EndsAsync(running, settings.LongestConnect))
+            return await running;
+        _ = DiscardAsync(running, late => late.Retire());
+        throw NoSign(settings.LongestConnect);
+    }
 }

@@ -19,6 +19,7 @@ internal static unsafe class PoolImages
     /// <summary>The internal id of the image that has a name; null when none has.</summary>
     public static string? FindId(CephCluster cluster, string name)
     {
+        CallPulse.Beat();
         var buffer = stackalloc byte[256];
         var read = Librados.rados_read(cluster.Io, $"rbd_id.{name}", buffer, 256, 0);
         if (read == -Errno.ENOENT)
@@ -33,6 +34,7 @@ internal static unsafe class PoolImages
     /// <summary>Makes an empty image; a name that is taken is -EEXIST.</summary>
     public static int Create(CephCluster cluster, string name, long size, long objectSize)
     {
+        CallPulse.Beat();
         Librbd.rbd_image_options_create(out var options);
         try
         {
@@ -47,9 +49,42 @@ internal static unsafe class PoolImages
         }
     }
 
+    /// <summary>Removes an image; of a large one it takes minutes, with a sign for every object.</summary>
+    /// <returns>0 or a negative errno.</returns>
+    public static int Remove(CephCluster cluster, string name)
+    {
+        CallPulse.Beat();
+        var pulse = GCHandle.Alloc(CallPulse.OfThisThread());
+        try
+        {
+            return Librbd.rbd_remove_with_progress(cluster.Io, name, &OnProgress, GCHandle.ToIntPtr(pulse));
+        }
+        finally
+        {
+            pulse.Free();
+        }
+    }
+
+    /// <summary>Changes the length of an image, with a sign for every object that is cut off.</summary>
+    /// <returns>0 or a negative errno.</returns>
+    public static int Resize(RbdImage image, long size)
+    {
+        CallPulse.Beat();
+        var pulse = GCHandle.Alloc(CallPulse.OfThisThread());
+        try
+        {
+            return Librbd.rbd_resize_with_progress(image.Handle, (ulong)size, &OnProgress, GCHandle.ToIntPtr(pulse));
+        }
+        finally
+        {
+            pulse.Free();
+        }
+    }
+
     /// <summary>The attempt that made an image and was not settled yet; null when there is none.</summary>
     public static string? AttemptOf(RbdImage image)
     {
+        CallPulse.Beat();
         var buffer = stackalloc byte[64];
         nuint length = 64;
         var result = Librbd.rbd_metadata_get(image.Handle, AttemptKey, buffer, ref length);
@@ -66,6 +101,7 @@ internal static unsafe class PoolImages
     /// <returns>0; -EEXIST when another image has the name; -ENOENT when the attempt's image is gone.</returns>
     public static int Rename(CephCluster cluster, string name, string newName, string id)
     {
+        CallPulse.Beat();
         var result = Librbd.rbd_rename(cluster.Io, name, newName);
         if (result is not (-Errno.EEXIST or -Errno.ENOENT) || FindId(cluster, newName) != id)
             return result;
@@ -78,6 +114,7 @@ internal static unsafe class PoolImages
     /// <summary>Does what is left to do when both names stand for one image.</summary>
     public static void FinishRename(CephCluster cluster, string name, string newName, string id)
     {
+        CallPulse.Beat();
         // cls_rbd's dir_rename_image: three strings with their lengths before them. It fails when the directory already has the new name.
         byte[] input = [.. Encode(name), .. Encode(newName), .. Encode(id)];
         fixed (byte* pinned = input)
@@ -87,6 +124,7 @@ internal static unsafe class PoolImages
                 CephException.Check(renamed, $"'{name}' could not be renamed in the directory");
         }
 
+        CallPulse.Beat();
         var removed = Librados.rados_remove(cluster.Io, $"rbd_id.{name}");
         if (removed != -Errno.ENOENT)
             CephException.Check(removed, $"The name '{name}' could not be removed");
@@ -103,6 +141,7 @@ internal static unsafe class PoolImages
     /// <summary>Whether anybody but us has an image open for writing, or mapped.</summary>
     public static bool IsWatchedByOthers(RbdImage image)
     {
+        CallPulse.Beat();
         nuint count = 16;
         while (true)
         {
@@ -123,6 +162,7 @@ internal static unsafe class PoolImages
     /// <summary>Every image of the pool: its name and id.</summary>
     public static List<(string Name, string Id)> List(CephCluster cluster)
     {
+        CallPulse.Beat();
         nuint count = 1024;
         while (true)
         {
@@ -140,10 +180,29 @@ internal static unsafe class PoolImages
         }
     }
 
+    /// <summary>Whether the image of an internal id has a header.</summary>
+    public static bool Exists(CephCluster cluster, string id)
+    {
+        CallPulse.Beat();
+        var result = Librados.rados_stat(cluster.Io, HeaderOf(id), out _, out _);
+        return result != -Errno.ENOENT && CephException.Check(result, "An image's header could not be examined") >= 0;
+    }
+
     /// <summary>When an image's header last changed; null when it is gone.</summary>
-    public static DateTimeOffset? ModifiedAt(CephCluster cluster, string id) =>
-        Librados.rados_stat(cluster.Io, HeaderOf(id), out _, out var modified) >= 0 ? DateTimeOffset.FromUnixTimeSeconds(modified) : null;
+    public static DateTimeOffset? ModifiedAt(CephCluster cluster, string id)
+    {
+        CallPulse.Beat();
+        return Librados.rados_stat(cluster.Io, HeaderOf(id), out _, out var modified) >= 0 ? DateTimeOffset.FromUnixTimeSeconds(modified) : null;
+    }
 
     /// <summary>The object that holds an image's snapshots and metadata.</summary>
     public static string HeaderOf(string id) => $"rbd_header.{id}";
+
+    // Comes from a thread of librbd's.
+    [UnmanagedCallersOnly]
+    private static int OnProgress(ulong done, ulong total, nint argument)
+    {
+        (GCHandle.FromIntPtr(argument).Target as CallPulse)?.Sign();
+        return 0;
+    }
 }

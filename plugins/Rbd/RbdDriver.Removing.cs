@@ -38,7 +38,7 @@ internal sealed partial class RbdDriver
     {
         try
         {
-            return await connection.RemoveAsync(cluster => Delete(cluster, place.Image, place.Snapshot ?? RbdNames.Snapshot), CancellationToken.None);
+            return await connection.RemoveAsync(cluster => Delete(cluster, place.Image, place.Snapshot ?? RbdNames.Snapshot), place.Image, CancellationToken.None);
         }
         catch (CephException failure)
         {
@@ -63,11 +63,13 @@ internal sealed partial class RbdDriver
         {
             if (PoolImages.IsWatchedByOthers(image!))
                 return StoreOutcome.InUse;
+            CallPulse.Beat();
             var unprotected = Librbd.rbd_snap_unprotect(image!.Handle, snapshot);
 
             // -EINVAL: it was not protected.
             if (unprotected is not (0 or -Errno.EINVAL or -Errno.ENOENT))
                 return OutcomeOf(unprotected, $"'{name}@{snapshot}' could not be unprotected");
+            CallPulse.Beat();
             var removed = Librbd.rbd_snap_remove(image.Handle, snapshot);
             if (removed is not (0 or -Errno.ENOENT))
             {
@@ -82,7 +84,7 @@ internal sealed partial class RbdDriver
             image!.Close(mayBlock: true);
         }
 
-        var result = Librbd.rbd_remove(cluster.Io, name);
+        var result = PoolImages.Remove(cluster, name);
         if (result == -Errno.ENOTEMPTY)
             result = Librbd.rbd_trash_move(cluster.Io, name, 0);
         if (result is 0 or -Errno.ENOENT)
@@ -95,7 +97,7 @@ internal sealed partial class RbdDriver
     // No header: the image is not there, or a removal ended after the header and before the name.
     private StoreOutcome DeleteRest(CephCluster cluster, string name)
     {
-        var removed = Librbd.rbd_remove(cluster.Io, name);
+        var removed = PoolImages.Remove(cluster, name);
         if (removed == 0)
             return StoreOutcome.Ok;
         if (removed != -Errno.ENOENT)
@@ -131,6 +133,7 @@ internal sealed partial class RbdDriver
         {
             if (PoolImages.AttemptOf(image!) == attempt.AttemptId)
             {
+                CallPulse.Beat();
                 var removed = Librbd.rbd_metadata_remove(image!.Handle, PoolImages.AttemptKey);
                 if (removed != -Errno.ENOENT)
                     CephException.Check(removed, "The image's metadata could not be changed");

@@ -22,6 +22,11 @@ namespace GlanceGateway.Plugins.Rbd;
 /// for one image, which settling finishes first. Ceph takes a crashed client for alive for 30 s more: until then its image cannot be removed,
 /// settling fails as unavailable and is repeated. A writer of this very driver is closed instead.
 /// </para>
+/// <para>
+/// What a cluster that stands still leaves: calls of the libraries that wait in their threads (<see cref="CallPulse"/>). No request is repeated
+/// after its time-out, but one that was sent may still take effect. The name of the attempt keeps its bytes apart, its watch keeps the image
+/// from being removed under it, and whatever else would change the image is refused as unavailable until the abandoned call has come back.
+/// </para>
 /// </summary>
 internal sealed partial class RbdDriver(RbdSettings settings, CephConnection connection, string fsid, IStoreContext context) : IStorageDriver, IStoreCapacity
 {
@@ -98,8 +103,8 @@ internal sealed partial class RbdDriver(RbdSettings settings, CephConnection con
         try
         {
             await (keepCommitted
-                ? connection.RunAsync(cluster => Keep(cluster, attempt), cancellationToken)
-                : connection.RemoveAsync(cluster => Forget(cluster, attempt), cancellationToken));
+                ? connection.RunAsync(cluster => Keep(cluster, attempt), cancellationToken, image: attempt.ImageId)
+                : connection.RemoveAsync(cluster => Forget(cluster, attempt), attempt.ImageId, cancellationToken));
         }
         catch (CephException failure)
         {
@@ -114,7 +119,7 @@ internal sealed partial class RbdDriver(RbdSettings settings, CephConnection con
     }
 
     /// <summary>Runs a writer's blocking calls.</summary>
-    internal Task<T> RunAsync<T>(Func<CephCluster, T> call) => connection.RunAsync(call, CancellationToken.None);
+    internal Task<T> RunAsync<T>(WriteAttempt attempt, Func<CephCluster, T> call) => connection.RunAsync(call, CancellationToken.None, image: attempt.ImageId);
 
     /// <summary>The finished object of an attempt.</summary>
     internal StoredObject Stored(WriteAttempt attempt, long size) =>
@@ -138,7 +143,7 @@ internal sealed partial class RbdDriver(RbdSettings settings, CephConnection con
 
     private (StoreOutcome Outcome, RbdImage? Image, string? Id) Begin(CephCluster cluster, WriteAttempt attempt, string name, long size)
     {
-        if (PoolImages.FindId(cluster, attempt.ImageId) is not null)
+        if (PoolImages.FindId(cluster, attempt.ImageId) is { } taken && !TryFreeName(cluster, attempt.ImageId, taken))
             return (StoreOutcome.Duplicate, null, null);
         var created = PoolImages.Create(cluster, name, size, settings.ChunkSize);
 
@@ -157,6 +162,10 @@ internal sealed partial class RbdDriver(RbdSettings settings, CephConnection con
             throw;
         }
     }
+
+    // A rename that ran out of time may take effect after its image was settled: then the name stands for nothing. Whoever removes an image takes its
+    // header away last but for the names.
+    private static bool TryFreeName(CephCluster cluster, string name, string id) => !PoolImages.Exists(cluster, id) && PoolImages.Remove(cluster, name) is 0 or -Errno.ENOENT;
 
     // Its caller was cancelled while the image was made.
     private void Abandon(RbdImage? image, WriteAttempt attempt)

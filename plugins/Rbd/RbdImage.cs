@@ -25,6 +25,7 @@ internal sealed class RbdImage
     /// <returns>0 or a negative errno.</returns>
     public static int TryOpen(CephCluster cluster, string name, out RbdImage? image)
     {
+        CallPulse.Beat();
         var result = Librbd.rbd_open(cluster.Io, name, out var handle, snapshot: null);
         image = result < 0 ? null : Wrap(cluster, handle);
         return result;
@@ -34,6 +35,7 @@ internal sealed class RbdImage
     /// <returns>0 or a negative errno.</returns>
     public static int TryOpenReadOnly(CephCluster cluster, string name, string? snapshot, out RbdImage? image)
     {
+        CallPulse.Beat();
         var result = Librbd.rbd_open_read_only(cluster.Io, name, out var handle, snapshot);
         image = result < 0 ? null : Wrap(cluster, handle);
         return result;

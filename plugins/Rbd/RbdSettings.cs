@@ -5,6 +5,8 @@ namespace GlanceGateway.Plugins.Rbd;
 /// <summary>The checked options of a store. Holds no secret: the key lies in the keyring that the options or ceph.conf name.</summary>
 internal sealed class RbdSettings
 {
+    private static readonly TimeSpan grace = TimeSpan.FromSeconds(5);
+
     public required string Pool { get; init; }
 
     /// <summary>The part after <c>client.</c>; null for the libraries' default, admin.</summary>
@@ -29,6 +31,15 @@ internal sealed class RbdSettings
     public required TimeSpan ConnectTimeout { get; init; }
 
     public required TimeSpan OperationTimeout { get; init; }
+
+    /// <summary>
+    /// How long a call of the libraries may give no sign before it is abandoned: the request that ran out of time, another one by which librbd undoes
+    /// what it began, and what a busy machine adds.
+    /// </summary>
+    public TimeSpan LongestSilence => (OperationTimeout * 2) + grace;
+
+    /// <summary>The same for connecting.</summary>
+    public TimeSpan LongestConnect => ConnectTimeout + OperationTimeout + grace;
 
     /// <summary>Bytes of one write, a power of two.</summary>
     public int WriteSize => (int)Math.Min(ChunkSize, 4 * 1024 * 1024);

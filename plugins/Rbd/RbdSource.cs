@@ -51,7 +51,7 @@ internal sealed partial class RbdSource(RbdSettings settings, CephConnection con
             var reading = FillAsync(offset + done, block, count);
             try
             {
-                await reading.WaitAsync(cancellationToken);
+                await WaitAsync(reading, cancellationToken);
                 block.AsSpan(0, count).CopyTo(buffer.Span[done..]);
             }
             finally
@@ -118,6 +118,21 @@ internal sealed partial class RbdSource(RbdSettings settings, CephConnection con
         finally
         {
             reads.Release();
+        }
+    }
+
+    /// <summary>Waits for a block as long as reading it, and opening the image again before that, may take; what was given up goes on.</summary>
+    /// <exception cref="StoreException"><see cref="StoreError.Unavailable"/>: it took longer.</exception>
+    internal async Task WaitAsync(Task reading, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await reading.WaitAsync(settings.LongestConnect + (settings.LongestSilence * 2), cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            opened!.Image.Cluster.Retire();
+            throw new StoreException(StoreError.Unavailable, "Ceph's library gave no answer to a read.", place.Image);
         }
     }
 

@@ -103,7 +103,7 @@ internal sealed class RbdWriter(
 
             // Not given up once begun: it might finish after the attempt was settled.
             cancellationToken.ThrowIfCancellationRequested();
-            var outcome = await driver.RunAsync(Publish);
+            var outcome = await driver.RunAsync(attempt, Publish);
             if (outcome != StoreOutcome.Ok)
                 return outcome;
             committed = driver.Stored(attempt, length);
@@ -195,7 +195,7 @@ internal sealed class RbdWriter(
         if (end > size)
         {
             var grown = Math.Max(end, size + Math.Clamp(size / 4, SmallestGrowth, LargestGrowth));
-            await driver.RunAsync(cluster => Grow(cluster, grown));
+            await driver.RunAsync(attempt, cluster => Grow(cluster, grown));
             size = grown;
         }
 
@@ -207,24 +207,46 @@ internal sealed class RbdWriter(
     // What is under way on a connection that died is lost, so there is no use in another one.
     private bool Grow(CephCluster cluster, long grown)
     {
-        if (image!.Cluster != cluster)
+        var growing = image;
+        if (growing is null || growing.Cluster != cluster || !growing.TryEnter())
             throw new StoreException(StoreError.Unavailable, "The connection to the cluster was lost.", attempt.ImageId);
-        CephException.Check(Librbd.rbd_resize(image.Handle, (ulong)grown), $"'{name}' could not grow to {grown} bytes");
-        return true;
+        try
+        {
+            CephException.Check(PoolImages.Resize(growing, grown), $"'{name}' could not grow to {grown} bytes");
+            return true;
+        }
+        finally
+        {
+            growing.Leave(mayBlock: true);
+        }
     }
 
     private async Task TravelAsync(nint buffer, long offset, int count)
     {
         var writing = image!;
-        var result = await writing.WriteAsync(offset, buffer, count);
+        var travelling = writing.WriteAsync(offset, buffer, count);
+
+        // librbd waits for the image's lock without a limit of its own.
+        await ((Task)travelling).WaitAsync(settings.LongestSilence).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var result = travelling.IsCompleted ? await travelling : -Errno.ETIMEDOUT;
         if (result < 0)
         {
             writing.Cluster.Judge(-result);
             Interlocked.CompareExchange(ref failure, -result, 0);
         }
 
-        buffers.Return(buffer);
+        if (travelling.IsCompleted)
+            buffers.Return(buffer);
+        else
+            _ = ReturnLateAsync(travelling, buffer);
         free.Release();
+    }
+
+    // librbd still reads it, and holds the image open until then.
+    private async Task ReturnLateAsync(Task travelling, nint buffer)
+    {
+        await travelling.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        buffers.Return(buffer);
     }
 
     // Every step may be the repetition of one that was done although its answer was lost, also over another connection.
@@ -253,16 +275,23 @@ internal sealed class RbdWriter(
             image = writing;
         }
 
+        // When this call is abandoned, the writer closes the image beside it.
+        if (!writing!.TryEnter())
+            throw new CephException(Errno.ENOTCONN, $"'{name}' was closed");
         try
         {
-            var handle = writing!.Handle;
+            var handle = writing.Handle;
+            CallPulse.Beat();
             CephException.Check(Librbd.rbd_flush(handle), $"'{name}' could not be flushed");
             if (size != length)
-                CephException.Check(Librbd.rbd_resize(handle, (ulong)length), $"'{name}' could not be cut to {length} bytes");
+                CephException.Check(PoolImages.Resize(writing, length), $"'{name}' could not be cut to {length} bytes");
             size = length;
+            CallPulse.Beat();
             CephException.Check(Librbd.rbd_metadata_set(handle, PoolImages.AttemptKey, attempt.AttemptId), "The image's metadata could not be set");
+            CallPulse.Beat();
             if (Librbd.rbd_snap_create(handle, RbdNames.Snapshot) is var taken and not -Errno.EEXIST)
                 CephException.Check(taken, $"The snapshot of '{name}' could not be taken");
+            CallPulse.Beat();
             if (Librbd.rbd_snap_protect(handle, RbdNames.Snapshot) is var kept and not -Errno.EBUSY)
                 CephException.Check(kept, $"The snapshot of '{name}' could not be protected");
         }
@@ -270,7 +299,8 @@ internal sealed class RbdWriter(
         {
             // A try that failed opens it again, so that nothing of an earlier state is believed.
             image = null;
-            writing!.Close(mayBlock: true);
+            writing.Close(mayBlock: true);
+            writing.Leave(mayBlock: true);
         }
     }
 
@@ -283,7 +313,7 @@ internal sealed class RbdWriter(
             free.Release();
         }
 
-        // Each ends by the operation time-out at the latest.
+        // Each ends, or is left behind, in time.
         await DrainAsync(CancellationToken.None);
         if (image is { } closing)
         {
@@ -292,9 +322,15 @@ internal sealed class RbdWriter(
         }
     }
 
-    // In a thread, because it takes a round trip or two; awaited, because the image can be removed only then.
-    private static Task CloseInThreadAsync(RbdImage closing) =>
-        Task.Factory.StartNew(() => closing.Close(mayBlock: true), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    // In a thread, because it takes a round trip or two; awaited, because the image can be removed only then. But librbd may wait in it until the
+    // OSDs of the image's header come back: seen in one of twenty when an OSD stood still while the lock was taken.
+    private async Task CloseInThreadAsync(RbdImage closing)
+    {
+        var running = Task.Factory.StartNew(() => closing.Close(mayBlock: true), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        await running.WaitAsync(settings.LongestSilence).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!running.IsCompleted)
+            closing.Cluster.Retire();
+    }
 
     private async Task DrainAsync(CancellationToken cancellationToken)
     {

@@ -38,7 +38,7 @@ internal sealed class ReadAheadStream(RbdSource source, long offset, long end, i
             return 0;
 
         var (reading, block, length) = ahead.Peek();
-        await reading.WaitAsync(cancellationToken);
+        await source.WaitAsync(reading, cancellationToken);
         var count = Math.Min(buffer.Length, length - used);
         block.AsSpan(used, count).CopyTo(buffer.Span);
         used += count;

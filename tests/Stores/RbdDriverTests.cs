@@ -270,6 +270,21 @@ public sealed class RbdDriverTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Name_that_a_late_rename_left_of_a_settled_image_is_free()
+    {
+        var bytes = RandomNumberGenerator.GetBytes(MiB);
+        var attempt = NewAttempt();
+        await using (await BeginAsync(driver, attempt, MiB))
+            await server.MustAsync("rados", "-p", Pool, "get", $"rbd_id.{RbdNames.NameOf(attempt)}", root["late"]);
+        await server.MustAsync("rados", "-p", Pool, "put", $"rbd_id.{attempt.ImageId}", root["late"]);
+
+        attempt = attempt with { AttemptId = NewAttempt().AttemptId };
+        var writer = await BeginAsync(driver, attempt, MiB);
+        await writer.WriteAsync(bytes, Cancel);
+        Assert.Equal(bytes, await ReadAsync(await CommitAsync(driver, writer, attempt)));
+    }
+
+    [Fact]
     public async Task Rest_of_a_creation_or_removal_that_a_crash_ended_is_listed_and_removed()
     {
         var attempt = NewAttempt();

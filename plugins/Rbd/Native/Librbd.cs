@@ -43,7 +43,7 @@ internal static unsafe partial class Librbd
     public static partial int rbd_get_id(nint image, byte* id, nuint length);
 
     [LibraryImport(Name)]
-    public static partial int rbd_resize(nint image, ulong size);
+    public static partial int rbd_resize_with_progress(nint image, ulong size, delegate* unmanaged<ulong, ulong, nint, int> progress, nint argument);
 
     [LibraryImport(Name)]
     public static partial int rbd_flush(nint image);
@@ -82,7 +82,7 @@ internal static unsafe partial class Librbd
     public static partial int rbd_rename(nint io, string name, string newName);
 
     [LibraryImport(Name, StringMarshalling = StringMarshalling.Utf8)]
-    public static partial int rbd_remove(nint io, string name);
+    public static partial int rbd_remove_with_progress(nint io, string name, delegate* unmanaged<ulong, ulong, nint, int> progress, nint argument);
 
     [LibraryImport(Name, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int rbd_trash_move(nint io, string name, ulong delay);
