@@ -284,14 +284,18 @@ public sealed class RbdDriverTests : IAsyncLifetime
         Assert.Equal(bytes, await ReadAsync(await CommitAsync(driver, writer, attempt)));
     }
 
-    [Fact]
-    public async Task Rest_of_a_creation_or_removal_that_a_crash_ended_is_listed_and_removed()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Rest_of_a_creation_or_removal_that_a_crash_ended_is_listed_and_removed(bool onlyTheDirectoryHasTheName)
     {
         var attempt = NewAttempt();
         var name = $".glance-{attempt.ImageId}-{attempt.AttemptId}";
         await server.MustAsync("rbd", "create", "--size", "16", $"{Pool}/{name}");
         using var info = JsonDocument.Parse(await server.MustAsync("rbd", "info", $"{Pool}/{name}", "--format", "json"));
         await server.MustAsync("rados", "-p", Pool, "rm", $"rbd_header.{info.RootElement.GetProperty("id").GetString()}");
+        if (onlyTheDirectoryHasTheName)
+            await server.MustAsync("rados", "-p", Pool, "rm", $"rbd_id.{name}");
         Assert.Contains(attempt, (await driver.ListResidueAsync(Cancel).ToListAsync(Cancel)).Select(residue => residue.Attempt));
 
         await driver.SettleAsync(attempt, keepCommitted: false, Cancel);

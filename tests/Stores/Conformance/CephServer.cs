@@ -84,7 +84,11 @@ public sealed class CephServer : IAsyncDisposable
         var addresses = new HashSet<string>();
         foreach (var image in (await MustAsync("rbd", "ls", pool)).Split('\n').Where(name => name.StartsWith(".glance-", StringComparison.Ordinal)))
         {
-            using var status = JsonDocument.Parse(await MustAsync("rbd", "status", $"{pool}/{image}", "--format", "json"));
+            // Half removed, it has its name and nobody who writes.
+            var answer = await RunAsync("rbd", "status", $"{pool}/{image}", "--format", "json");
+            if (answer.Error.Contains("(2) No such file or directory", StringComparison.Ordinal))
+                continue;
+            using var status = JsonDocument.Parse(answer.Succeeded().Output);
             foreach (var watcher in status.RootElement.GetProperty("watchers").EnumerateArray())
                 addresses.Add(watcher.GetProperty("address").GetString()!);
         }
