@@ -323,7 +323,7 @@ internal sealed class RbdWriter(
     }
 
     // In a thread, because it takes a round trip or two; awaited, because the image can be removed only then. But librbd may wait in it until the
-    // OSDs of the image's header come back: seen in one of twenty when an OSD stood still while the lock was taken.
+    // OSDs of the image's header come back: 6 of 88 did when an OSD stood still while the lock was taken.
     private async Task CloseInThreadAsync(RbdImage closing)
     {
         var running = Task.Factory.StartNew(() => closing.Close(mayBlock: true), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);

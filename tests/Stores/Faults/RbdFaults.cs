@@ -150,8 +150,8 @@ public sealed class RbdFaults(RbdFaults.Cluster cluster) : IClassFixture<RbdFaul
     }
 
     /// <summary>
-    /// librbd takes an image's lock before its first write, and what an OSD leaves half done of that librbd may wait for in the closing of the image,
-    /// without any limit: that was one upload of thirty.
+    /// librbd takes an image's lock before its first write, and what an OSD leaves half done of that librbd may wait for in a commit or in closing the image,
+    /// without any limit: 8 uploads of 88 did.
     /// </summary>
     [Fact]
     public async Task Osd_that_stands_still_while_locks_are_taken_holds_no_upload_up_for_ever()
