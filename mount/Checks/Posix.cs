@@ -73,6 +73,13 @@ internal static unsafe partial class Posix
     [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
     public static partial int Unmap(nint at, nuint length);
 
+    /// <summary>
+    /// Copies memory. What is mapped must be read by this: managed code that waits for a page cannot be stopped for a collection, so where the
+    /// same process serves the mount, both would wait for each other.
+    /// </summary>
+    [LibraryImport("libc", EntryPoint = "memcpy")]
+    public static partial void* Copy(void* to, void* from, nuint length);
+
     [LibraryImport("libc", EntryPoint = "sendfile", SetLastError = true)]
     public static partial nint SendFile(int to, int from, long* offset, nuint count);
 

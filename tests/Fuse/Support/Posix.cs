@@ -58,6 +58,10 @@ internal static unsafe partial class Posix
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
     internal static partial void* Map(void* address, nuint length, int protection, int flags, int descriptor, long offset);
 
+    // What is mapped is read by this: managed code that waits for a page cannot be stopped for a collection, and this process serves the mount.
+    [LibraryImport("libc", EntryPoint = "memcpy")]
+    internal static partial void* Copy(void* to, void* from, nuint length);
+
     [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
     internal static partial int Unmap(void* address, nuint length);
 

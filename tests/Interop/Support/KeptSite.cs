@@ -39,6 +39,10 @@ internal sealed class KeptSite : IAsyncDisposable
         Requires.RootMount();
         Requires.PassthroughKernel();
         Requires.Programs("setpriv");
+        var product = Path.Combine(RepositoryPaths.Host, "glance-gateway.dll");
+        Requires.Need(
+            (await Command.RunAsync("setpriv", ["--reuid", Nobody, "--regid", Nobody, "--clear-groups", "test", "-r", product])).ExitCode == 0,
+            $"the user 'nobody' cannot read {product}; put the checkout where everybody may");
         var site = new KeptSite();
         File.SetUnixFileMode(site._directory.Path, (UnixFileMode)Convert.ToInt32("755", 8));
         foreach (var own in new[] { site.Mount, site["data"], site["cache"] })
