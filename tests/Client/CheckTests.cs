@@ -27,8 +27,8 @@ public sealed class CheckTests(Service service) : IClassFixture<Service>, IDispo
 
         await mount.EventuallyAsync(
             async () => (await mount.StatusAsync()).GetProperty("source").GetProperty("cache").GetProperty("images_verified").GetInt32() >= 1, "the cache did not prove the image");
-        // Two seconds after the last close the next open is of the proven file.
-        await Task.Delay(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken);
+        // What is open stays the copy that it began as; two seconds after the last close it is let go, and the next open is of the proven file.
+        await mount.EventuallyAsync(async () => (await mount.StatusAsync()).GetProperty("open_sources").GetInt32() == 0, "the image stays open");
         var before = (await mount.StatusAsync()).GetProperty("opens_passthrough").GetInt64();
         await PassAsync(mount.FileOf(sample.Id), "--original", _home["original"]);
         if (mount.Said.GetProperty("passthrough").GetBoolean())
