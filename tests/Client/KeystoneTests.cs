@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using GlanceGateway.Abstractions;
 using GlanceGateway.Testing;
@@ -14,7 +13,7 @@ public sealed class KeystoneTests : IAsyncLifetime
 {
     private readonly TempDirectory _directory = new();
     private readonly HttpClient _http = ClientHttp.Create(new ClientOptions(), NullLogger.Instance);
-    private readonly int _port = FreePort();
+    private readonly int _port = FreePorts.First();
     // The catalogue must name the gateway before that has a port.
     private readonly FaultyProxy _proxy = new(new Uri("http://127.0.0.1:1/"));
     private GatewayProcess? _gateway;
@@ -83,13 +82,6 @@ public sealed class KeystoneTests : IAsyncLifetime
         _proxy.Dispose();
         _http.Dispose();
         _directory.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        using TcpListener free = new(IPAddress.Loopback, 0);
-        free.Start();
-        return ((IPEndPoint)free.LocalEndpoint).Port;
     }
 
     private KeystoneLogin Login(params (string Key, string Value)[] values)

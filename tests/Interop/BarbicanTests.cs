@@ -35,7 +35,7 @@ public sealed class BarbicanTests(KeystoneServer keystone) : IAsyncLifetime
         Requires.Programs("barbican-wsgi-api", "uwsgi");
         await using var barbican = await ServerScript.StartAsync("barbican", new()
         {
-            ["BARBICAN_PORT"] = ServerScript.FreePorts(1).ToString(CultureInfo.InvariantCulture),
+            ["BARBICAN_PORT"] = FreePorts.First(1).ToString(CultureInfo.InvariantCulture),
             ["BARBICAN_AUTH_URL"] = keystone.Url.ToString(),
         });
         var url = barbican.Settings["BARBICAN_URL"];

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using GlanceGateway.Testing;
 
@@ -12,8 +11,8 @@ public sealed class KeystoneServer : IAsyncDisposable
     private readonly TempDirectory directory = new();
     private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromMinutes(5) };
     private readonly Lazy<Task> start;
-    private readonly int port = FreePort();
-    private readonly int swiftPorts = ServerScript.FreePorts(5);
+    private readonly int port = FreePorts.First();
+    private readonly int swiftPorts = FreePorts.First(5);
     private Dictionary<string, string> settings = [];
     private GatewayProcess? gateway;
 
@@ -238,11 +237,4 @@ public sealed class KeystoneServer : IAsyncDisposable
 
     // Of known length: uwsgi takes no chunked bodies.
     private static StringContent Body(JsonNode json) => new(json.ToJsonString(), System.Text.Encoding.UTF8, "application/json");
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }

@@ -57,7 +57,7 @@ public sealed class RegionTests(KeystoneServer keystone) : IAsyncLifetime
         Requires.Programs("glance-api", "glance-manage");
         await using var glance = await ServerScript.StartAsync("glance", new()
         {
-            ["GLANCE_PORT"] = ServerScript.FreePorts(1).ToString(CultureInfo.InvariantCulture),
+            ["GLANCE_PORT"] = FreePorts.First(1).ToString(CultureInfo.InvariantCulture),
             ["GLANCE_FLAVOR"] = "keystone",
             ["GLANCE_AUTH_URL"] = keystone.Url.ToString(),
         });

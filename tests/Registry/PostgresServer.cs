@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Dapper;
 using GlanceGateway.Registry;
 using GlanceGateway.Testing;
@@ -25,9 +23,7 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private PostgresServer()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        Port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        Port = FreePorts.First();
         _settings = new() { ["PG_PORT"] = Port.ToString(CultureInfo.InvariantCulture) };
     }
 

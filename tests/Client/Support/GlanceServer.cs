@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using GlanceGateway.Testing;
 
 namespace GlanceGateway.Client.Tests;
@@ -9,7 +7,7 @@ namespace GlanceGateway.Client.Tests;
 public sealed class GlanceServer(bool onCeph = false) : IAsyncDisposable
 {
     private readonly TempDirectory _directory = new();
-    private readonly int _port = FreePorts(1);
+    private readonly int _port = FreePorts.First(1);
     private readonly Dictionary<string, string> _settings = [];
     private bool _isStarted;
     private bool _isCephStarted;
@@ -37,36 +35,12 @@ public sealed class GlanceServer(bool onCeph = false) : IAsyncDisposable
         _directory.Dispose();
     }
 
-    /// <summary>The first of some free ports, below those that the kernel gives to others.</summary>
-    private static int FreePorts(int inARow)
-    {
-        for (var port = Random.Shared.Next(15_000, 28_000); ; port += inARow)
-        {
-            if (Enumerable.Range(port, inARow).All(IsFree))
-                return port;
-        }
-
-        static bool IsFree(int port)
-        {
-            using TcpListener listener = new(IPAddress.Loopback, port);
-            try
-            {
-                listener.Start();
-                return true;
-            }
-            catch (SocketException)
-            {
-                return false;
-            }
-        }
-    }
-
     /// <summary>Two ports for its monitor, some for its OSD.</summary>
     private async Task StartCephAsync()
     {
         Requires.Programs("ceph", "ceph-mon", "ceph-osd", "rbd");
         Requires.FileOf("python3-rbd", "/usr/share/doc/python3-rbd/copyright");
-        var monitor = FreePorts(14);
+        var monitor = FreePorts.First(14);
         _settings["CEPH_MON_PORT"] = monitor.ToString(CultureInfo.InvariantCulture);
         _settings["CEPH_PORT_BASE"] = (monitor + 2).ToString(CultureInfo.InvariantCulture);
         _settings["CEPH_OSD_STORE"] = "memstore";

@@ -31,7 +31,7 @@ internal sealed class Cluster : IAsyncDisposable
         var cluster = new Cluster(psql);
         try
         {
-            cluster.port = ServerScript.FreePorts(1).ToString(CultureInfo.InvariantCulture);
+            cluster.port = FreePorts.First(1).ToString(CultureInfo.InvariantCulture);
             cluster.database = await ServerScript.StartAsync("postgres", new() { ["PG_PORT"] = cluster.port });
             return cluster;
         }

@@ -105,7 +105,7 @@ internal sealed class EveryStore : IAsyncDisposable
     // One Ceph for RBD and for S3 on its RadosGW.
     private async Task StartCephAsync()
     {
-        var monitor = ServerScript.FreePorts(14);
+        var monitor = FreePorts.First(14);
         var rados = await StartAsync("radosgw", new()
         {
             ["CEPH_MON_PORT"] = Text(monitor),
@@ -133,7 +133,7 @@ internal sealed class EveryStore : IAsyncDisposable
 
     private async Task StartSwiftAsync()
     {
-        var swift = await StartAsync("swift", new() { ["SWIFT_PORT_BASE"] = Text(ServerScript.FreePorts(5)), ["SWIFT_KEY"] = Secret("swift") });
+        var swift = await StartAsync("swift", new() { ["SWIFT_PORT_BASE"] = Text(FreePorts.First(5)), ["SWIFT_KEY"] = Secret("swift") });
         lock (_stores)
         {
             _stores["swift"] = new()
@@ -151,7 +151,7 @@ internal sealed class EveryStore : IAsyncDisposable
     private async Task StartSftpAsync()
     {
         var account = $"glance-all-{Guid.NewGuid().ToString("N")[..10]}";
-        var sshd = await StartAsync("sshd", new() { ["SSHD_PORT"] = Text(ServerScript.FreePorts(1)), ["SFTP_USER"] = account, ["SFTP_PASSWORD"] = Secret("sftp") });
+        var sshd = await StartAsync("sshd", new() { ["SSHD_PORT"] = Text(FreePorts.First(1)), ["SFTP_USER"] = account, ["SFTP_PASSWORD"] = Secret("sftp") });
         lock (_stores)
         {
             _stores["sftp"] = new()
@@ -168,7 +168,7 @@ internal sealed class EveryStore : IAsyncDisposable
 
     private async Task StartMongoAsync()
     {
-        var ports = ServerScript.FreePorts(2);
+        var ports = FreePorts.First(2);
         var mongo = await StartAsync("mongo", new() { ["MONGO_PORT"] = Text(ports), ["MONGO_TLS_PORT"] = Text(ports + 1), ["MONGO_PASSWORD"] = Secret("mongo") });
         var store = new Dictionary<string, object> { ["uri"] = $"mongodb://{mongo.Settings["MONGO_SERVER"]}/?directConnection=true", ["database"] = "glance" };
         if (mongo.Settings.TryGetValue("MONGO_USER", out var user))
@@ -184,7 +184,7 @@ internal sealed class EveryStore : IAsyncDisposable
 
     private async Task StartWebAsync()
     {
-        var ports = ServerScript.FreePorts(2);
+        var ports = FreePorts.First(2);
         var nginx = await StartAsync("http", new() { ["HTTP_PORT"] = Text(ports), ["HTTPS_PORT"] = Text(ports + 1), ["HTTP_PASSWORD"] = Secret("http") });
         (_web, _filesOnTheWeb) = (nginx.Settings["HTTP_URL"], nginx.Settings["HTTP_FILES"]);
     }

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using GlanceGateway.Testing;
 
 namespace GlanceGateway.Interop.Tests;
@@ -43,32 +41,6 @@ internal sealed class ServerScript : IAsyncDisposable
     /// <summary>Lines of KEY=VALUE.</summary>
     public static Dictionary<string, string> Parse(string settings) =>
         settings.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
-
-    /// <summary>A free port before as many others, below those that the kernel gives to others.</summary>
-    public static int FreePorts(int inARow)
-    {
-        for (var port = Random.Shared.Next(15_000, 28_000); ; port += inARow)
-        {
-            if (Enumerable.Range(port, inARow).All(IsFree))
-            {
-                return port;
-            }
-        }
-
-        static bool IsFree(int port)
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, port);
-            try
-            {
-                listener.Start();
-                return true;
-            }
-            catch (SocketException)
-            {
-                return false;
-            }
-        }
-    }
 
     public async ValueTask DisposeAsync()
     {

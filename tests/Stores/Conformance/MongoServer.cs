@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using GlanceGateway.Stores.Tests.Conformance;
 using GlanceGateway.Testing;
 using MongoDB.Driver;
@@ -34,9 +32,9 @@ public sealed class MongoServer : IAsyncDisposable
     /// <summary>What logs in to the stand-in, and must never be seen anywhere else.</summary>
     public string Password { get; } = $"pass-{Guid.NewGuid():N}";
 
-    public int Port { get; } = FreePort();
+    public int Port { get; } = FreePorts.First();
 
-    public int TlsPort { get; } = FreePort();
+    public int TlsPort { get; } = FreePorts.First();
 
     public string CaFile => settings["MONGO_CA_FILE"];
 
@@ -97,15 +95,6 @@ public sealed class MongoServer : IAsyncDisposable
         if (real is null)
             await StopAsync();
         root.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        listener.Stop();
-        return port;
     }
 
     private async Task<string> RunAsync(string action) =>

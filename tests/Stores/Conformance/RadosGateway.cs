@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using GlanceGateway.Stores.Tests.Conformance;
 using GlanceGateway.Testing;
 
@@ -17,7 +15,7 @@ public sealed class RadosGateway : IAsyncDisposable
 
     private RadosGateway()
     {
-        var ports = FreePorts(4);
+        var ports = FreePorts.Find(4, inARow: 2);
         environment = new Dictionary<string, string>
         {
             ["RGW_PORT"] = ports[0].ToString(CultureInfo.InvariantCulture),
@@ -69,33 +67,6 @@ public sealed class RadosGateway : IAsyncDisposable
     {
         await RunAsync("stop");
         root.Dispose();
-    }
-
-    // Ceph wants ports in a row, so they are looked for below those that the kernel gives to others.
-    private static int[] FreePorts(int count)
-    {
-        var found = new List<int>();
-        for (var port = Random.Shared.Next(15_000, 28_000); found.Count < count; port += 3)
-        {
-            if (IsFree(port) && IsFree(port + 1))
-                found.Add(port);
-        }
-
-        return [.. found];
-
-        static bool IsFree(int port)
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, port);
-            try
-            {
-                listener.Start();
-                return true;
-            }
-            catch (SocketException)
-            {
-                return false;
-            }
-        }
     }
 
     private async Task<string> RunAsync(string action) =>

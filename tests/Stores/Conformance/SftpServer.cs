@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using GlanceGateway.Stores.Tests.Conformance;
 using GlanceGateway.Testing;
 
@@ -57,11 +55,7 @@ public sealed class SftpServer : IAsyncDisposable
     {
         Requires.Need(Environment.IsPrivilegedProcess, "an sshd with an account of its own takes root");
         Requires.Programs("sshd", "ssh-keygen", "openssl", "useradd");
-        var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        listener.Stop();
-        var server = new SftpServer(port);
+        var server = new SftpServer(FreePorts.First());
         await server.StartAgainAsync();
         return server;
     }

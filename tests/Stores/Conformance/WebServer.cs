@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using GlanceGateway.Stores.Tests.Conformance;
 using GlanceGateway.Testing;
 
@@ -80,35 +78,5 @@ public sealed class SharedWebServer : IAsyncDisposable
     {
         if (s_server is { IsCompletedSuccessfully: true } started)
             await (await started).DisposeAsync();
-    }
-}
-
-/// <summary>Ports for servers, below those that the kernel gives to others.</summary>
-internal static class FreePorts
-{
-    public static int[] Find(int count, int inARow = 1)
-    {
-        var found = new List<int>();
-        for (var port = Random.Shared.Next(15_000, 28_000); found.Count < count; port += inARow)
-        {
-            if (Enumerable.Range(port, inARow).All(IsFree))
-                found.Add(port);
-        }
-
-        return [.. found];
-    }
-
-    private static bool IsFree(int port)
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, port);
-        try
-        {
-            listener.Start();
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
     }
 }
