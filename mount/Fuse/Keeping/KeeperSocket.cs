@@ -52,16 +52,20 @@ internal static class KeeperSocket
             catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
             {
                 // Its keeper died.
-                File.Delete(path);
             }
         }
 
+        // Bound under another name: the runtime removes the name that a socket was bound to when it is closed, whoever has that name by then. Also nobody
+        // finds it before it listens. The claim makes the name ours.
+        string made = path + ".new";
         Socket listener = New();
         try
         {
-            listener.Bind(new UnixDomainSocketEndPoint(path));
-            File.SetUnixFileMode(path, (UnixFileMode)Convert.ToInt32("666", 8));
+            File.Delete(made);
+            listener.Bind(new UnixDomainSocketEndPoint(made));
+            File.SetUnixFileMode(made, (UnixFileMode)Convert.ToInt32("666", 8));
             listener.Listen(16);
+            File.Move(made, path, overwrite: true);
             return listener;
         }
         catch (SocketException e)

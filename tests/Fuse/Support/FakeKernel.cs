@@ -69,7 +69,13 @@ internal sealed unsafe class FakeKernel : IDisposable
         byte[] packet = new byte[256 * 1024];
         fixed (byte* start = packet)
         {
-            nint length = Posix.Read((int)_kernel.DangerousGetHandle(), start, (nuint)packet.Length);
+            nint length;
+            do
+            {
+                // A socket with a time-out is not restarted after a signal, and the runtime sends signals to stop threads.
+                length = Posix.Read((int)_kernel.DangerousGetHandle(), start, (nuint)packet.Length);
+            }
+            while (length < 0 && Posix.Error == Errno.EINTR);
             Assert.True(length >= Unsafe.SizeOf<OutHeader>(), $"no reply: {length} {Posix.Error}");
             OutHeader header = *(OutHeader*)start;
             Assert.Equal((uint)length, header.Length);
