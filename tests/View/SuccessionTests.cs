@@ -1,6 +1,7 @@
 using System.Text;
 using GlanceGateway.Abstractions;
 using GlanceGateway.Fuse;
+using GlanceGateway.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace GlanceGateway.View.Tests;
@@ -150,7 +151,12 @@ public sealed class SuccessionTests
     [Fact]
     public async Task The_disk_inside_a_deleted_image_reads_on_too()
     {
-        (byte[] disk, byte[] qcow2) = await RawTests.Qcow2Async(s_token);
+        byte[] disk = new byte[2 << 20];
+        s_content.CopyTo(disk, 100_000);
+        using TempDirectory scratch = new();
+        await File.WriteAllBytesAsync(scratch["disk.raw"], disk, s_token);
+        Client.Succeed("qemu-img", "convert", "-f", "raw", "-O", "qcow2", scratch["disk.raw"], scratch["disk.img"]);
+        byte[] qcow2 = await File.ReadAllBytesAsync(scratch["disk.img"], s_token);
         MountedImage image = _source.AddMemory(qcow2, FakeImageSource.Describe("x", 0) with { DiskFormat = "qcow2" });
         MountedImage plain = _source.AddMemory(s_content, FakeImageSource.Describe("y", 0) with { DiskFormat = "raw" });
         await using Server first = new(_source, new Succession(1, IsTakenOver: false, new Dictionary<ulong, int>()));
@@ -162,7 +168,7 @@ public sealed class SuccessionTests
         second.Show();
         await second.Deleted.LoadAsync(s_token);
 
-        Assert.Equal(disk[..5000], await second.ReadAsync(inside, handle: 1, 0, 5000));
+        Assert.Equal(disk[100_000..105_000], await second.ReadAsync(inside, handle: 1, 100_000, 5000));
         Assert.Equal(s_content[..5000], await second.ReadAsync(same, handle: 1, 0, 5000));
     }
 
