@@ -75,7 +75,13 @@ internal sealed partial class DriverCases
             await stream.ReadExactlyAsync(buffer, Cancelled);
         });
         if (source is IExtentMap map)
+        {
             await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await map.GetExtentAsync(0, Cancelled));
+
+            // Also where the answer is remembered.
+            await map.GetExtentAsync(0, Cancel);
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await map.GetExtentAsync(0, Cancelled));
+        }
 
         await AssertIsAsync(source, pattern, 100_000);
     }

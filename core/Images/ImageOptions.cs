@@ -49,6 +49,9 @@ public sealed record ImageOptions
     /// <summary>How long the data of a deleted image stays for readers of a mount of this process; zero for not at all.</summary>
     public TimeSpan MountDeleteGrace { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>Whether that mount outlives the process, so that this one may have it from another and may leave it to another, with files open.</summary>
+    public bool MountIsKept { get; init; }
+
     /// <summary>What operators call this gateway among several on one registry; null when it is alone on its registry.</summary>
     public string? Node { get; init; }
 

@@ -12,6 +12,7 @@ public sealed class ImageServices : IAsyncDisposable
     private readonly LocationVerifier verifier;
     private readonly LateDeletion late;
     private readonly StorePlaces places;
+    private readonly MountReaders mountReaders;
 
     /// <summary>Puts the services together.</summary>
     /// <param name="registry">Not disposed.</param>
@@ -51,8 +52,8 @@ public sealed class ImageServices : IAsyncDisposable
         var area = new StagingArea(registry, stagingStore, places, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
         var verification = new ImageSignatures(signatures ?? new SignatureOptions(), time);
         Uploads = new ImageUploads(registry, stores, access, Quotas, Sweeper, places, verification, options, time, loggers.CreateLogger<ImageUploads>());
-        var mountReaders = new MountReaders();
-        Downloads = new ImageDownloads(access, policy, stores, places, caches ?? ImageCaches.None, mountReaders, loggers.CreateLogger<ImageDownloads>());
+        mountReaders = new MountReaders(options.MountIsKept ? time.GetUtcNow() : null);
+        Downloads = new ImageDownloads(registry, access, policy, stores, places, caches ?? ImageCaches.None, mountReaders, loggers.CreateLogger<ImageDownloads>());
         Staging = new ImageStaging(registry, access, Quotas, area, Sweeper, options, time, loggers.CreateLogger<ImageStaging>());
 
         web = new WebImport(import.Outbound, options.StallTimeout, time, loggers.CreateLogger<ImageImports>());
@@ -151,6 +152,13 @@ public sealed class ImageServices : IAsyncDisposable
         await Runner.StartAsync(cancellationToken);
         Feed.Start();
     }
+
+    /// <summary>The mount of this gateway is a new one: nobody reads through it but those who are seen here. Until this is said of a kept mount
+    /// (<see cref="ImageOptions.MountIsKept"/>), every image that is older than this process may be open.</summary>
+    public void BeginMount() => mountReaders.KnowAll();
+
+    /// <summary>The mount is about to be left to its keeper: readers that end from now on may go on with the next process, so what waits for them goes on waiting.</summary>
+    public Task LeaveMountAsync() => late.LeaveAsync();
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

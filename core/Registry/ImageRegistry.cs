@@ -88,12 +88,17 @@ public sealed class ImageRegistry : IAsyncDisposable
     public Task<IReadOnlyList<ImageMember>> ListMembersAsync(string imageId, CancellationToken cancellationToken) =>
         _engine.ReadAsync((connection, token) => MemberReads.ListAsync(connection, imageId, token), cancellationToken);
 
-    /// <summary>Intents whose lease has expired or belongs to this instance's earlier life, oldest first.</summary>
+    /// <summary>Intents whose lease has expired or belongs to this instance's earlier life and whose time has come, oldest first.</summary>
     /// <param name="ownToo">True at start, before this process has taken any lease: then every lease of this instance is dead.</param>
     /// <param name="cancellationToken">Ends the query.</param>
     public Task<IReadOnlyList<StoreIntent>> ListDeadIntentsAsync(bool ownToo, CancellationToken cancellationToken) => _engine.ReadAsync(
         async (connection, token) =>
             await FollowReads.DeadIntentsAsync(connection, InstanceId, ownToo, await _engine.NowAsync(connection, token), token), cancellationToken);
+
+    /// <summary>Images that are deleted while their data stays for a while (<see cref="StoreIntent.NotBefore"/>). Of what belonged to them they have the
+    /// locations only, without ids.</summary>
+    public Task<IReadOnlyList<Image>> ListDeletedWithDataAsync(CancellationToken cancellationToken) => _engine.ReadAsync(
+        async (connection, token) => await FollowReads.DeletedWithDataAsync(connection, await _engine.NowAsync(connection, token), token), cancellationToken);
 
     /// <summary>A task by id; null when there is none or it has expired.</summary>
     public Task<TaskRecord?> FindTaskAsync(string id, CancellationToken cancellationToken) => _engine.ReadAsync(

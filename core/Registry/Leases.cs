@@ -43,5 +43,7 @@ public enum IntentKind
 /// <param name="Registered">True once the written object is a location of the image: only traces of the attempt are left to remove.</param>
 /// <param name="CreatedAt">When the work began.</param>
 /// <param name="Place">The <see cref="StorePlace.Place"/> where it does so; null when it is not known or does not matter.</param>
+/// <param name="NotBefore">Until when, in the database's time, nobody but the holder of the lease goes on with it; null for as soon as the lease is dead.</param>
 public sealed record StoreIntent(
-    string AttemptId, IntentKind Kind, string ImageId, string Store, string? Url, string LeaseName, bool Registered, DateTimeOffset CreatedAt, string? Place = null);
+    string AttemptId, IntentKind Kind, string ImageId, string Store, string? Url, string LeaseName, bool Registered, DateTimeOffset CreatedAt, string? Place = null,
+    DateTimeOffset? NotBefore = null);

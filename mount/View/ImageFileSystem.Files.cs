@@ -29,6 +29,11 @@ internal sealed partial class ImageFileSystem
             return Errno.EISDIR;
         }
 
+        if (image is { IsInherited: true, IsGone: true })
+        {
+            return Errno.ENOENT;
+        }
+
         if (open.TryEnter(image, out OpenReply ready))
         {
             reply = ready;
@@ -40,7 +45,7 @@ internal sealed partial class ImageFileSystem
     /// <inheritdoc/>
     public override async ValueTask<OpenOutcome> OpenAsync(FuseCaller caller, ulong node, CancellationToken cancellationToken)
     {
-        if (await FindAsync(node, cancellationToken) is not ImageNode image)
+        if (await FindAsync(node, cancellationToken) is not ImageNode image || image is { IsInherited: true, IsGone: true })
         {
             return OpenOutcome.Failed(Errno.ENOENT);
         }
@@ -171,7 +176,15 @@ internal sealed partial class ImageFileSystem
             return (null, Errno.EBADF);
         }
 
-        if (await FindAsync(number, cancellationToken) is not ImageNode node)
+        Node? found = await FindAsync(number, cancellationToken);
+        if (found is null)
+        {
+            // Deleted after this server began, and remembered no longer.
+            await LoadDeletedAsync(cancellationToken);
+            _ = tree.TryGet(number, out found);
+        }
+
+        if (found is not ImageNode node)
         {
             ViewLog.InheritedUnknown(logger, number);
             return (null, Errno.EIO);

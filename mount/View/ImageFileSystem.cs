@@ -35,6 +35,9 @@ internal sealed partial class ImageFileSystem(ImageTree tree, OpenImages open, I
     /// <summary>Whether everything is in the tree that the catalogue has, so that waiting for more is vain.</summary>
     internal Func<bool> IsComplete { get; set; } = static () => false;
 
+    /// <summary>Adds to the tree what the source knows of images that are deleted and can still be read.</summary>
+    internal Func<CancellationToken, Task> LoadDeletedAsync { get; set; } = static _ => Task.CompletedTask;
+
     private const ulong CookieOfSelf = 1;
     private const ulong CookieOfParent = 2;
 

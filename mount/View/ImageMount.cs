@@ -54,6 +54,9 @@ public sealed class ImageMount : IAsyncDisposable
     /// <summary>Whether the mount outlives this process.</summary>
     public bool IsKept => _server is KeptServer { Mount.IsKept: true };
 
+    /// <summary>Whether another process served it before, whose readers may still be there.</summary>
+    public bool IsTakenOver => _server is KeptServer { Mount.IsTakenOver: true };
+
     /// <inheritdoc cref="FuseSession.Answering"/>
     public IReadOnlyList<ulong> Answering => _server.Session.Answering;
 
@@ -117,10 +120,12 @@ public sealed class ImageMount : IAsyncDisposable
             VerdictFile? verdicts = options.VerdictFile is { } path ? new VerdictFile(path, time, logger) : null;
             Examiner examiner = new(source, update => Show(update, tree, open, notifier), options.SourceTimeout, time, logger, verdicts);
             CatalogueFollower follower = new(source, examiner.Apply, options, time, logger);
+            DeletedImages deleted = new(source, tree, options.SourceTimeout, logger);
+            files.LoadDeletedAsync = deleted.LoadAsync;
             files.IsComplete = () => follower.FirstSnapshot.IsCompleted && examiner.IsSettled(hiddenOnly: false);
             tree.AddStatus(() => StatusText.Of(tree, open, examiner, follower.FirstSnapshot.IsCompleted, kept, source as ISourceStatus));
             mount = new ImageMount(server, tree, open, follower, examiner, notifier, logger);
-            return await mount.AwaitCatalogueAsync(follower, options, logger, cancellationToken);
+            return await mount.AwaitCatalogueAsync(follower, deleted, options, logger, cancellationToken);
         }
         catch
         {
@@ -163,11 +168,11 @@ public sealed class ImageMount : IAsyncDisposable
     private static Task<T> OnOwnThreadAsync<T>(Func<T> mount, CancellationToken cancellationToken) =>
         Task.Factory.StartNew(mount, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
-    private async Task<ImageMount> AwaitCatalogueAsync(CatalogueFollower follower, ImageMountOptions options, ILogger logger, CancellationToken cancellationToken)
+    private async Task<ImageMount> AwaitCatalogueAsync(CatalogueFollower follower, DeletedImages deleted, ImageMountOptions options, ILogger logger, CancellationToken cancellationToken)
     {
         try
         {
-            await SucceedAsync(follower, options, cancellationToken);
+            await SucceedAsync(follower, deleted, options, cancellationToken);
             await follower.FirstSnapshot.WaitAsync(options.CatalogueTimeout, cancellationToken);
             ViewLog.Shown(logger, _server.MountPoint, Images, PassthroughActive);
         }
@@ -192,7 +197,7 @@ public sealed class ImageMount : IAsyncDisposable
     }
 
     /// <summary>Begins to answer in the place of an earlier server, once there is something to answer with.</summary>
-    private async Task SucceedAsync(CatalogueFollower follower, ImageMountOptions options, CancellationToken cancellationToken)
+    private async Task SucceedAsync(CatalogueFollower follower, DeletedImages deleted, ImageMountOptions options, CancellationToken cancellationToken)
     {
         if (_server is not KeptServer { Mount.IsTakenOver: true } server)
         {
@@ -207,6 +212,8 @@ public sealed class ImageMount : IAsyncDisposable
             await Task.Delay(20, cancellationToken);
         }
 
+        // After the catalogue, so that what is deleted meanwhile is in one of the two. The kernel asks for attributes before it reads, and gets them without a wait.
+        await deleted.LoadAsync(cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
         server.Start();
         // What the kernel remembers of names is of the earlier server: images that went meanwhile, and numbers that are not given out any more.

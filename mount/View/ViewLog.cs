@@ -56,4 +56,7 @@ internal static partial class ViewLog
 
     [LoggerMessage(16, LogLevel.Error, "A file is read that an earlier server had open, node {Node}, and its image is not there any more; answered EIO")]
     internal static partial void InheritedUnknown(ILogger logger, ulong node);
+
+    [LoggerMessage(18, LogLevel.Warning, "Which images were deleted of late is not known now: files of them that an earlier server had open cannot be read")]
+    internal static partial void DeletedUnknown(ILogger logger, Exception exception);
 }

@@ -20,13 +20,23 @@ internal sealed class CallThreads(int most)
     /// <param name="longest">The silence after which a running call counts as dead. Calls that live are waited for without limit.</param>
     /// <param name="cancellationToken">Ends the wait for a thread, nothing else.</param>
     /// <returns>The running call.</returns>
-    /// <exception cref="StoreException"><see cref="StoreError.Unavailable"/>: every thread is held by a call that does not come back.</exception>
+    /// <exception cref="StoreException"><see cref="StoreError.Unavailable"/>: every thread is held by a call that does not come back. Said at once,
+    /// and no longer as soon as one of them has ended.</exception>
     public async Task<Task<T>> StartAsync<T>(Func<T> call, CallPulse pulse, TimeSpan longest, CancellationToken cancellationToken)
     {
-        while (!await TryTakeAsync(longest, cancellationToken))
+        while (!running.Writer.TryWrite(true))
         {
-            if (pulses.Keys.All(other => other.Silence >= longest))
-                throw new StoreException(StoreError.Unavailable, $"The cluster holds up {pulses.Count} calls, and there is no thread for another one.");
+            // Fewer pulses than threads: one is just coming or going.
+            if (pulses.Count >= most && pulses.Keys.All(other => other.Silence >= longest))
+            {
+                throw new StoreException(
+                    StoreError.Unavailable,
+                    $"Each of the {most} threads for such a call is held by one that the cluster has not answered for {longest.TotalSeconds:0.#} s or more. " +
+                    "They come back by themselves when it answers; 'ceph health detail' names what does not.");
+            }
+
+            if (await TryTakeAsync(longest, cancellationToken))
+                break;
         }
 
         pulses[pulse] = true;
@@ -51,8 +61,6 @@ internal sealed class CallThreads(int most)
 
     private async Task<bool> TryTakeAsync(TimeSpan longest, CancellationToken cancellationToken)
     {
-        if (running.Writer.TryWrite(true))
-            return true;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(longest);
         try

@@ -18,6 +18,9 @@ internal sealed class CephConnection(RbdSettings settings) : IAsyncDisposable
     private Task<CephCluster>? current;
     private bool disposed;
 
+    // One number for each time that it connected.
+    private readonly HashSet<ulong> clients = [];
+
     // Calls that were abandoned and still hold a thread, with the image that they may yet change.
     private readonly List<(string Image, Task Call)> abandoned = [];
 
@@ -35,6 +38,13 @@ internal sealed class CephConnection(RbdSettings settings) : IAsyncDisposable
     /// <summary>The same for removals, which may take long.</summary>
     public Task<T> RemoveAsync<T>(Func<CephCluster, T> call, string image, CancellationToken cancellationToken) =>
         RunAsync(removals, call, discard: null, image, cancellationToken);
+
+    /// <summary>Whether the cluster's name of a client is, or was, that of this connection.</summary>
+    public bool IsOurs(ulong client)
+    {
+        lock (gate)
+            return clients.Contains(client);
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -171,10 +181,18 @@ internal sealed class CephConnection(RbdSettings settings) : IAsyncDisposable
     private async Task<CephCluster> ConnectAsync()
     {
         var pulse = new CallPulse();
-        var running = await calls.StartAsync(() => CephCluster.Connect(settings), pulse, settings.LongestSilence, CancellationToken.None);
+        var running = await calls.StartAsync(Connect, pulse, settings.LongestSilence, CancellationToken.None);
         if (await pulse.EndsAsync(running, settings.LongestConnect))
             return await running;
         _ = DiscardAsync(running, late => late.Retire());
         throw NoSign(settings.LongestConnect);
+    }
+
+    private CephCluster Connect()
+    {
+        var cluster = CephCluster.Connect(settings);
+        lock (gate)
+            clients.Add(cluster.InstanceId);
+        return cluster;
     }
 }

@@ -138,8 +138,8 @@ internal static unsafe class PoolImages
         }
     }
 
-    /// <summary>Whether anybody but us has an image open for writing, or mapped.</summary>
-    public static bool IsWatchedByOthers(RbdImage image)
+    /// <summary>The clients, but for this opening, that have an image open for writing, or mapped.</summary>
+    public static List<ulong> OtherWatchersOf(RbdImage image)
     {
         CallPulse.Beat();
         nuint count = 16;
@@ -152,8 +152,9 @@ internal static unsafe class PoolImages
                 if (result == -Errno.ERANGE)
                     continue;
                 CephException.Check(result, "The image's users could not be listed");
-                var others = watchers.Take((int)count).Any(watcher => (ulong)watcher.Client != image.Cluster.InstanceId);
+                var others = watchers.Take((int)count).Select(watcher => (ulong)watcher.Client).ToList();
                 Librbd.rbd_watchers_list_cleanup(pinned, count);
+                others.Remove(image.Cluster.InstanceId);
                 return others;
             }
         }

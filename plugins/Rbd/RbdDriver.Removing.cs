@@ -11,6 +11,10 @@ namespace GlanceGateway.Plugins.Rbd;
 /// clone. What else needs the image is looked for before anything is touched; whatever appears in between is found by librbd, and the snapshot
 /// is taken and protected again, so that an image which is in use stays as it was.
 /// </para>
+/// <para>
+/// Of a call that ran out of time the watch of the image may stay for another 30 s. That is no use of the image: the answer is then unavailable, and
+/// the removal is repeated. So it is when the snapshot is gone, whoever watches: somebody's removal got that far, and the image is not whole.
+/// </para>
 /// </summary>
 internal sealed partial class RbdDriver
 {
@@ -38,7 +42,7 @@ internal sealed partial class RbdDriver
     {
         try
         {
-            return await connection.RemoveAsync(cluster => Delete(cluster, place.Image, place.Snapshot ?? RbdNames.Snapshot), place.Image, CancellationToken.None);
+            return await connection.RemoveAsync(cluster => Delete(cluster, place.Image, place.Snapshot), place.Image, CancellationToken.None);
         }
         catch (CephException failure)
         {
@@ -51,8 +55,10 @@ internal sealed partial class RbdDriver
         }
     }
 
-    private StoreOutcome Delete(CephCluster cluster, string name, string snapshot)
+    // Without a snapshot named, the image may have none.
+    private StoreOutcome Delete(CephCluster cluster, string name, string? namedSnapshot)
     {
+        var snapshot = namedSnapshot ?? RbdNames.Snapshot;
         var opened = RbdImage.TryOpen(cluster, name, out var image);
         if (opened == -Errno.ENOENT)
             return DeleteRest(cluster, name);
@@ -61,8 +67,16 @@ internal sealed partial class RbdDriver
         bool hadSnapshot;
         try
         {
-            if (PoolImages.IsWatchedByOthers(image!))
+            var watchers = PoolImages.OtherWatchersOf(image!);
+            if (watchers.Count > 0)
+            {
+                RequireForeign(watchers, name);
+                CallPulse.Beat();
+                if (namedSnapshot is not null && Librbd.rbd_snap_get_id(image!.Handle, snapshot, out _) == -Errno.ENOENT)
+                    throw StillWatched(name, "whoever began to remove it");
                 return StoreOutcome.InUse;
+            }
+
             CallPulse.Beat();
             var unprotected = Librbd.rbd_snap_unprotect(image!.Handle, snapshot);
 
@@ -89,6 +103,8 @@ internal sealed partial class RbdDriver
             result = Librbd.rbd_trash_move(cluster.Io, name, 0);
         if (result is 0 or -Errno.ENOENT)
             return StoreOutcome.Ok;
+        if (!hadSnapshot && namedSnapshot is not null && result == -Errno.EBUSY)
+            throw StillWatched(name, "whoever began to remove it");
         if (hadSnapshot && Errno.OutcomeOf(-result) is StoreOutcome.InUse or StoreOutcome.Denied)
             Restore(cluster, name, snapshot);
         return OutcomeOf(result, $"'{name}' could not be removed");
@@ -108,18 +124,37 @@ internal sealed partial class RbdDriver
 
     private void Restore(CephCluster cluster, string name, string snapshot)
     {
+        var watchers = new List<ulong>();
         var result = RbdImage.TryOpen(cluster, name, out var image);
         if (image is not null)
         {
-            result = Librbd.rbd_snap_create(image.Handle, snapshot);
-            if (result is 0 or -Errno.EEXIST)
-                result = Librbd.rbd_snap_protect(image.Handle, snapshot);
-            image.Close(mayBlock: true);
+            try
+            {
+                result = Librbd.rbd_snap_create(image.Handle, snapshot);
+                if (result is 0 or -Errno.EEXIST)
+                    result = Librbd.rbd_snap_protect(image.Handle, snapshot);
+                if (result >= 0)
+                    watchers = PoolImages.OtherWatchersOf(image);
+            }
+            finally
+            {
+                image.Close(mayBlock: true);
+            }
         }
 
         if (result < 0)
             context.Log(StoreLogLevel.Error, $"'{settings.Pool}/{name}' is in use but lost its snapshot '{snapshot}', which could not be taken again: {Errno.Describe(-result)}.");
+        RequireForeign(watchers, name);
     }
+
+    private void RequireForeign(List<ulong> watchers, string name)
+    {
+        if (watchers.Count > 0 && watchers.TrueForAll(connection.IsOurs))
+            throw StillWatched(name, "a call of this store that ran out of time");
+    }
+
+    private static StoreException StillWatched(string name, string who) =>
+        new(StoreError.Unavailable, $"'{name}' is still open to {who}. Ceph forgets it 30 s after its end; then the image can be removed.", name);
 
     // After the registry has the location. The note would else be copied to every clone.
     private static bool Keep(CephCluster cluster, WriteAttempt attempt)

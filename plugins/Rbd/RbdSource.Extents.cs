@@ -18,6 +18,7 @@ internal sealed partial class RbdSource
         ObjectDisposedException.ThrowIf(disposed, this);
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(offset, opened!.Size);
+        cancellationToken.ThrowIfCancellationRequested();
         var window = lastWindow;
         if (window is null || offset < window.Offset || offset >= window.End)
             lastWindow = window = await LookAsync(offset - (offset % WindowSize), cancellationToken);

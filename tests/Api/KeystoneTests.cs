@@ -6,7 +6,6 @@ using GlanceGateway.Images;
 using GlanceGateway.Testing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.Logging;
 
 namespace GlanceGateway.Api.Tests;
 
@@ -474,29 +473,5 @@ public sealed class KeystoneTests : IAsyncLifetime
         http.Request.Method = method;
         http.Request.Headers["X-Auth-Token"] = token;
         return http;
-    }
-
-    private sealed class CapturedLog : ILogger
-    {
-        private readonly List<string> lines = [];
-
-        public string Text
-        {
-            get
-            {
-                lock (lines)
-                    return string.Join('\n', lines);
-            }
-        }
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            lock (lines)
-                lines.Add($"{formatter(state, exception)} {exception}");
-        }
     }
 }

@@ -400,7 +400,6 @@ public sealed class KeeperTests
         using FakeServiceManager manager = new(home.InRoot("notify"));
         KeeperHome.Child keeper = home.Start([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket], manager.Environment);
         keeper.Says("keeping 0");
-        manager.Await("READY=1");
         RequireResend();
         KeeperHome.Child server = home.Serve().Says("serving 1 ");
         manager.Await("FDSTORE=1");

@@ -196,4 +196,43 @@ public abstract class LeaseTests(RegistryHome home) : IAsyncDisposable
         await Assert.ThrowsAsync<RegistryException>(() => Begin(registry, "c", "image/10"));
         Assert.NotNull(await Take(registry, "image/10"));
     }
+
+    [Fact]
+    public async Task A_deletion_that_is_to_wait_is_left_by_everybody_until_its_time_though_its_gateway_is_dead()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var registry = await home.OpenAsync();
+        var other = await home.OpenAsync("gateway-2");
+        var begun = home.Clock.Now;
+        var image = await registry.Do(async (unit, token) =>
+        {
+            var inserted = (await unit.InsertImageAsync(new Image { Id = "a", Status = ImageStatus.Active, Size = 7, Checksum = "c" }, token))!;
+            await unit.TakeLeaseAsync("image/a", Minute, ownToo: false, token);
+            foreach (var (attempt, kind, url, wait) in new[]
+            {
+                ("2", IntentKind.Delete, "u://2", 5 * Minute), ("1", IntentKind.Delete, "u://1", 5 * Minute), ("3", IntentKind.Delete, "u://3", Minute), ("4", IntentKind.Write, null, 5 * Minute),
+            })
+            {
+                await unit.InsertIntentAsync(new StoreIntent(attempt, kind, "a", "s" + attempt, url, "image/a", Registered: false, unit.Now, "here", unit.Now + wait), token);
+            }
+
+            return inserted;
+        });
+        Assert.Empty(await other.ListDeletedWithDataAsync(cancellation));
+        await registry.Do((unit, token) => unit.DeleteImageAsync("a", token));
+
+        // At first the lease is alive, then dead, and at a restart of the gateway it is its own.
+        Assert.Empty(await registry.ListDeadIntentsAsync(ownToo: true, cancellation));
+        home.Clock.Advance(Minute);
+        Assert.Equal(["3"], (await other.ListDeadIntentsAsync(ownToo: false, cancellation)).Select(intent => intent.AttemptId));
+        var readable = Assert.Single(await other.ListDeletedWithDataAsync(cancellation));
+        Assert.Equal((image.Id, image.Size, image.Checksum, ImageStatus.Deleted), (readable.Id, readable.Size, readable.Checksum, readable.Status));
+        Assert.Equal([("s1", "u://1", "here"), ("s2", "u://2", "here")], readable.Locations.Select(location => (location.Store, location.Url, location.Place)));
+
+        home.Clock.Advance(4 * Minute);
+        Assert.Empty(await other.ListDeletedWithDataAsync(cancellation));
+        var dead = await other.ListDeadIntentsAsync(ownToo: false, cancellation);
+        Assert.Equal(["1", "2", "3", "4"], dead.Select(intent => intent.AttemptId));
+        Assert.Equal(begun + (5 * Minute), dead[0].NotBefore);
+    }
 }

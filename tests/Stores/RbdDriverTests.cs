@@ -1,21 +1,16 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using GlanceGateway.Abstractions;
 using GlanceGateway.Plugins.Rbd;
-using GlanceGateway.Plugins.Rbd.Native;
 using GlanceGateway.Stores.Tests.Conformance;
 using GlanceGateway.Testing;
 
 namespace GlanceGateway.Stores.Tests;
 
 /// <summary>What only the RBD driver promises, over a real Ceph and beside its own tools.</summary>
-public sealed class RbdDriverTests : IAsyncLifetime
+public sealed partial class RbdDriverTests : IAsyncLifetime
 {
     private const int MiB = 1024 * 1024;
     private const string Pool = "images";
@@ -95,72 +90,6 @@ public sealed class RbdDriverTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Image_with_a_clone_is_in_use_and_stays_whole()
-    {
-        var bytes = RandomNumberGenerator.GetBytes(MiB);
-        var (location, id) = await StoreAsync(bytes);
-        await server.MustAsync("rbd", "clone", "--rbd-default-clone-format", "1", $"{Pool}/{id}@snap", $"{Pool}/child-{id}");
-
-        Assert.Equal(StoreOutcome.InUse, await driver.DeleteAsync(location, Cancel));
-
-        Assert.True(await IsProtectedAsync(id));
-        Assert.Equal(bytes, await ReadAsync(location));
-        await server.MustAsync("rbd", "rm", "--no-progress", $"{Pool}/child-{id}");
-        Assert.Equal(StoreOutcome.Ok, await driver.DeleteAsync(location, Cancel));
-        Assert.Equal(StoreOutcome.Absent, await driver.DeleteAsync(location, Cancel));
-    }
-
-    [Fact]
-    public async Task Clone_of_the_second_format_sends_the_image_to_the_trash_and_lives_on()
-    {
-        // The clone lies in a pool that our user may not even read: the image must not be left without snapshot but undeleted.
-        var bytes = RandomNumberGenerator.GetBytes(MiB);
-        var (location, id) = await StoreAsync(bytes);
-        await server.MustAsync("rbd", "clone", "--rbd-default-clone-format", "2", $"{Pool}/{id}@snap", $"{CephServer.VolumePool}/child-{id}");
-
-        Assert.Equal(StoreOutcome.Ok, await driver.DeleteAsync(location, Cancel));
-
-        Assert.Equal(StoreOutcome.Absent, (await driver.OpenAsync(location, Cancel)).Outcome);
-        Assert.Contains(id, await server.MustAsync("rbd", "trash", "ls", Pool), StringComparison.Ordinal);
-        await server.MustAsync("rbd", "export", "--no-progress", $"{CephServer.VolumePool}/child-{id}", root["exported"]);
-        Assert.Equal(bytes, await File.ReadAllBytesAsync(root["exported"], Cancel));
-    }
-
-    [Fact]
-    public async Task Image_that_is_open_for_writing_elsewhere_is_in_use_and_keeps_its_snapshot()
-    {
-        var (location, id) = await StoreAsync([1, 2, 3]);
-        var elsewhere = CephCluster.Connect(Settings());
-        Assert.Equal(0, RbdImage.TryOpen(elsewhere, id, out var image));
-
-        Assert.Equal(StoreOutcome.InUse, await driver.DeleteAsync(location, Cancel));
-
-        Assert.True(await IsProtectedAsync(id));
-        image!.Close(mayBlock: true);
-        elsewhere.Retire();
-        Assert.Equal(StoreOutcome.Ok, await driver.DeleteAsync(location, Cancel));
-    }
-
-    [Fact]
-    public async Task Image_that_is_deleted_while_open_is_changed_and_never_read_as_zeros()
-    {
-        var bytes = RandomNumberGenerator.GetBytes(20 * MiB);
-        var (location, _) = await StoreAsync([.. bytes, .. new byte[MiB]]);
-        await using var source = (await driver.OpenAsync(location, Cancel)).Value!;
-        var buffer = new byte[MiB];
-        Assert.Equal(MiB, await source.ReadAsync(20 * MiB, buffer, Cancel));
-        Assert.Equal(new byte[MiB], buffer);
-
-        Assert.Equal(StoreOutcome.Ok, await driver.DeleteAsync(location, Cancel));
-
-        Assert.Equal(StoreError.Changed, (await Assert.ThrowsAsync<StoreException>(async () => await source.ReadAsync(MiB, buffer, Cancel))).Error);
-        await using var stream = await source.OpenRangeAsync(0, null, Cancel);
-        Assert.Equal(StoreError.Changed, (await Assert.ThrowsAsync<StoreException>(async () => await stream.ReadExactlyAsync(buffer, Cancel))).Error);
-        var fault = await Assert.ThrowsAsync<StoreException>(async () => await ((IExtentMap)source).GetExtentAsync(0, Cancel));
-        Assert.Equal(StoreError.Changed, fault.Error);
-    }
-
-    [Fact]
     public async Task Sparse_image_holds_only_its_data()
     {
         const long Gap = 5L << 30;
@@ -226,84 +155,6 @@ public sealed class RbdDriverTests : IAsyncLifetime
         }
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Rename_that_a_crash_cut_in_half_is_finished_by_settling(bool keep)
-    {
-        var bytes = RandomNumberGenerator.GetBytes(MiB);
-        var attempt = NewAttempt();
-        var name = $".glance-{attempt.ImageId}-{attempt.AttemptId}";
-        var writer = await BeginAsync(driver, attempt, MiB);
-        await writer.WriteAsync(bytes, Cancel);
-        var location = (await writer.CommitAsync(Cancel)).Value!.Location;
-        await writer.DisposeAsync();
-
-        // As after the second of the rename's three steps.
-        await CopyNameAsync(attempt.ImageId, name);
-        await driver.SettleAsync(attempt, keep, Cancel);
-
-        Assert.DoesNotContain($"rbd_id.{name}", await server.MustAsync("rados", "-p", Pool, "ls"), StringComparison.Ordinal);
-        if (keep)
-            Assert.Equal(bytes, await ReadAsync(location));
-        else
-            Assert.Equal(StoreOutcome.Absent, (await driver.OpenAsync(location, Cancel)).Outcome);
-    }
-
-    [Fact]
-    public async Task Commit_goes_on_where_an_earlier_try_stopped()
-    {
-        var bytes = RandomNumberGenerator.GetBytes(MiB);
-        var attempt = NewAttempt();
-        var name = $".glance-{attempt.ImageId}-{attempt.AttemptId}";
-        var writer = await BeginAsync(driver, attempt, MiB);
-        await writer.WriteAsync(bytes, Cancel);
-
-        // As after the first of the rename's three steps.
-        await CopyNameAsync(name, attempt.ImageId);
-        var location = await CommitAsync(driver, writer, attempt);
-
-        Assert.Equal(bytes, await ReadAsync(location));
-        var names = (await server.MustAsync("rbd", "ls", Pool)).Split('\n');
-        Assert.Contains(attempt.ImageId, names);
-        Assert.DoesNotContain(name, names);
-    }
-
-    [Fact]
-    public async Task Name_that_a_late_rename_left_of_a_settled_image_is_free()
-    {
-        var bytes = RandomNumberGenerator.GetBytes(MiB);
-        var attempt = NewAttempt();
-        await using (await BeginAsync(driver, attempt, MiB))
-            await server.MustAsync("rados", "-p", Pool, "get", $"rbd_id.{RbdNames.NameOf(attempt)}", root["late"]);
-        await server.MustAsync("rados", "-p", Pool, "put", $"rbd_id.{attempt.ImageId}", root["late"]);
-
-        attempt = attempt with { AttemptId = NewAttempt().AttemptId };
-        var writer = await BeginAsync(driver, attempt, MiB);
-        await writer.WriteAsync(bytes, Cancel);
-        Assert.Equal(bytes, await ReadAsync(await CommitAsync(driver, writer, attempt)));
-    }
-
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Rest_of_a_creation_or_removal_that_a_crash_ended_is_listed_and_removed(bool onlyTheDirectoryHasTheName)
-    {
-        var attempt = NewAttempt();
-        var name = $".glance-{attempt.ImageId}-{attempt.AttemptId}";
-        await server.MustAsync("rbd", "create", "--size", "16", $"{Pool}/{name}");
-        using var info = JsonDocument.Parse(await server.MustAsync("rbd", "info", $"{Pool}/{name}", "--format", "json"));
-        await server.MustAsync("rados", "-p", Pool, "rm", $"rbd_header.{info.RootElement.GetProperty("id").GetString()}");
-        if (onlyTheDirectoryHasTheName)
-            await server.MustAsync("rados", "-p", Pool, "rm", $"rbd_id.{name}");
-        Assert.Contains(attempt, (await driver.ListResidueAsync(Cancel).ToListAsync(Cancel)).Select(residue => residue.Attempt));
-
-        await driver.SettleAsync(attempt, keepCommitted: false, Cancel);
-
-        Assert.DoesNotContain(name, await server.MustAsync("rados", "-p", Pool, "ls"), StringComparison.Ordinal);
-        Assert.DoesNotContain(attempt, (await driver.ListResidueAsync(Cancel).ToListAsync(Cancel)).Select(residue => residue.Attempt));
-    }
-
     [Fact]
     public async Task Connection_that_the_cluster_shut_out_is_replaced()
     {
@@ -350,77 +201,6 @@ public sealed class RbdDriverTests : IAsyncLifetime
 
         // Other classes run beside this one; a thread for each read would be hundreds.
         Assert.InRange(most - before, -1000, 100);
-    }
-
-    [Fact]
-    public async Task Cluster_that_cannot_be_reached_is_given_up_in_time()
-    {
-        using var closed = new TcpListener(IPAddress.Loopback, 0);
-        closed.Start();
-        var port = ((IPEndPoint)closed.LocalEndpoint).Port;
-        closed.Stop();
-        await File.WriteAllTextAsync(root["ceph.conf"], $"[global]\nmon_host = 127.0.0.1:{port}\nkeyring = {server.Keyring}\n", Cancel);
-        var watch = Stopwatch.StartNew();
-
-        var fault = await RefusalAsync(("ceph_conf", root["ceph.conf"]), ("connect_timeout", "1s"));
-
-        Assert.Equal(StoreError.TimedOut, fault.Error);
-        Assert.Contains("mon_host", fault.Message, StringComparison.Ordinal);
-        Assert.InRange(watch.Elapsed.TotalSeconds, 0, 30);
-    }
-
-    [Theory]
-    [InlineData("pool", "nowhere")]
-    [InlineData("pool", "a/b")]
-    [InlineData("pool", CephServer.VolumePool)]
-    [InlineData("user", "nobody")]
-    [InlineData("user", "client.glance")]
-    [InlineData("ceph_conf", "/nowhere/ceph.conf")]
-    [InlineData("keyring", "/nowhere/keyring")]
-    [InlineData("chunk_size", "3MiB")]
-    [InlineData("chunk_size", "256MiB")]
-    [InlineData("writes_in_flight", 0L)]
-    [InlineData("reads_in_flight", 65L)]
-    [InlineData("connect_timeout", "0s")]
-    public async Task Options_that_cannot_work_are_refused_by_name(string option, object value)
-    {
-        var fault = await RefusalAsync((option, value));
-
-        Assert.Equal(StoreError.Misconfigured, fault.Error);
-        Assert.Contains(option, fault.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Library_that_is_missing_is_named_with_its_packages()
-    {
-        var fault = Assert.Throws<StoreException>(() => CephLibraries.Require("libglance-none.so.2"));
-
-        Assert.Equal(StoreError.Misconfigured, fault.Error);
-        Assert.Contains("librados2 and librbd1", fault.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task Room_is_unknown_without_a_manager()
-    {
-        var fault = await Assert.ThrowsAsync<StoreException>(async () => await ((IStoreCapacity)driver).GetCapacityAsync(Cancel));
-
-        Assert.Equal(StoreError.Unavailable, fault.Error);
-        Assert.Contains("ceph-mgr", fault.Message, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("""{"stored":100,"max_avail":900,"quota_bytes":0}""", 1000L, 900L)]
-    [InlineData("""{"stored":100,"max_avail":900,"quota_bytes":500}""", 500L, 400L)]
-    [InlineData("""{"stored":600,"max_avail":900,"quota_bytes":500}""", 600L, 0L)]
-    [InlineData("""{"stored":0,"max_avail":0}""", null, null)]
-    public void Room_is_what_the_pool_and_its_quota_leave(string stats, long? total, long? free)
-    {
-        var answer = $$"""{"stats":{"total_bytes":5000},"pools":[{"name":"other","id":1,"stats":{"stored":1,"max_avail":2} },{"name":"images","id":2,"stats":{{stats}}}]}""";
-
-        var capacity = RbdDriver.CapacityIn(Encoding.UTF8.GetBytes(answer), "images");
-
-        Assert.Equal((total, free), (capacity?.Total, capacity?.Free));
-        Assert.Null(RbdDriver.CapacityIn(Encoding.UTF8.GetBytes("""{"pools":[]}"""), "images"));
     }
 
     private static WriteAttempt NewAttempt() => new(Guid.NewGuid().ToString(), Guid.NewGuid().ToString("N"));

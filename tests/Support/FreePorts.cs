@@ -3,25 +3,33 @@ using System.Net.Sockets;
 
 namespace GlanceGateway.Testing;
 
-/// <summary>Ports of loopback for servers that are told theirs: below those that the kernel gives to anybody, so that nobody is given one meanwhile.</summary>
+/// <summary>
+/// Ports of loopback for servers that are told theirs: below those that the kernel gives to anybody, so that nobody is given one meanwhile. A process
+/// gets each one once, as servers that start at the same time take theirs only after a while.
+/// </summary>
 public static class FreePorts
 {
-    /// <summary>One port, or the first of several in a row.</summary>
-    public static int First(int inARow = 1) => Find(1, inARow)[0];
+    private const int Lowest = 8_000;
+    private const int Highest = 32_000;
 
-    /// <summary>Some ports, each the first of several in a row.</summary>
-    public static int[] Find(int count, int inARow = 1)
+    private static readonly Lock gate = new();
+    private static int next = Random.Shared.Next(Lowest, Highest);
+
+    /// <summary>One port, or the first of several in a row.</summary>
+    public static int First(int inARow = 1)
     {
-        var found = new List<int>();
-        for (var port = Random.Shared.Next(15_000, 28_000); found.Count < count; port += inARow)
+        lock (gate)
         {
-            if (Enumerable.Range(port, inARow).All(IsFree))
+            while (true)
             {
-                found.Add(port);
+                var first = next + inARow <= Highest ? next : Lowest;
+                next = first + inARow;
+                if (Enumerable.Range(first, inARow).All(IsFree))
+                {
+                    return first;
+                }
             }
         }
-
-        return [.. found];
     }
 
     private static bool IsFree(int port)

@@ -1,5 +1,7 @@
 using System.Text;
+using GlanceGateway.Abstractions;
 using GlanceGateway.Fuse;
+using GlanceGateway.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace GlanceGateway.View.Tests;
@@ -90,6 +92,87 @@ public sealed class SuccessionTests
     }
 
     [Fact]
+    public async Task What_was_deleted_between_two_servers_reads_on_below_its_old_number_and_nothing_else_leads_there()
+    {
+        MountedImage image = _source.AddMemory(s_content, FakeImageSource.Describe("x", 0));
+        await using Server first = new(_source, new Succession(1, IsTakenOver: false, new Dictionary<ulong, int>()));
+        first.Show(image);
+        NodeEntry old = first.Lookup(image);
+        _source.Delete(image);
+        await using Server second = new(_source, new Succession(2, IsTakenOver: true, new Dictionary<ulong, int>()));
+        second.Show();
+        second.Files.IsComplete = static () => true;
+
+        await second.Deleted.LoadAsync(s_token);
+
+        Assert.Equal(Errno.None, second.Files.GetAttributes(default, old.Node, out NodeAttributes attributes, out _));
+        Assert.Equal((s_content.Length, old.Attributes.Inode, 0u), ((int)attributes.SizeBytes, attributes.Inode, attributes.Links));
+        Assert.Equal(s_content[1000..5000], await second.ReadAsync(old.Node, handle: 1, 1000, 4000));
+        Assert.False(second.Has(image));
+        Assert.Equal(Errno.ENOENT, second.Files.Open(default, old.Node, out _));
+        Assert.Equal(Errno.ENOENT, (await second.Files.OpenAsync(default, old.Node, s_token)).Error);
+
+        _source.EndGrace();
+        Assert.Equal(s_content[..10], await second.ReadAsync(old.Node, handle: 1, 0, 10));
+        second.Files.Forget(old.Node, 1);
+        Assert.Equal(0, second.Open.Count);
+        Assert.Equal(Errno.EIO, await second.FailAsync(old.Node));
+    }
+
+    [Fact]
+    public async Task What_the_second_server_sees_deleted_before_anybody_read_it_there_reads_on()
+    {
+        MountedImage image = _source.AddMemory(s_content, FakeImageSource.Describe("x", 0));
+        MountedImage late = _source.AddMemory(s_content[..500], FakeImageSource.Describe("y", 0));
+        MountedImage hidden = _source.AddMemory(s_content[..600], FakeImageSource.Describe("z", 0));
+        await using Server first = new(_source, new Succession(1, IsTakenOver: false, new Dictionary<ulong, int>()));
+        first.Show(image, late, hidden);
+        (ulong old, ulong unknown, ulong refused) = (first.Lookup(image).Node, first.Lookup(late).Node, first.Lookup(hidden).Node);
+        await using Server second = new(_source, new Succession(2, IsTakenOver: true, new Dictionary<ulong, int>()));
+        second.Show(image, hidden);
+        second.Files.IsComplete = static () => true;
+        second.Remove(hidden);
+        second.Remove(image);
+        _source.Delete(image);
+        _source.Show(hidden, static () => null);
+
+        Assert.Equal(Errno.None, second.Files.GetAttributes(default, old, out _, out _));
+        Assert.Equal(s_content[5..50], await second.ReadAsync(old, handle: 1, 5, 45));
+        Assert.Equal(Errno.EIO, await second.FailAsync(refused));
+
+        // This one it has never heard of: it asks once more.
+        _source.DeletedFailure = new StoreException(StoreError.Unavailable, "no answer");
+        _source.Delete(late);
+        Assert.Equal(Errno.EIO, await second.FailAsync(unknown));
+        _source.DeletedFailure = null;
+        Assert.Equal(s_content[5..50], await second.ReadAsync(unknown, handle: 1, 5, 45));
+    }
+
+    [Fact]
+    public async Task The_disk_inside_a_deleted_image_reads_on_too()
+    {
+        byte[] disk = new byte[2 << 20];
+        s_content.CopyTo(disk, 100_000);
+        using TempDirectory scratch = new();
+        await File.WriteAllBytesAsync(scratch["disk.raw"], disk, s_token);
+        Client.Succeed("qemu-img", "convert", "-f", "raw", "-O", "qcow2", scratch["disk.raw"], scratch["disk.img"]);
+        byte[] qcow2 = await File.ReadAllBytesAsync(scratch["disk.img"], s_token);
+        MountedImage image = _source.AddMemory(qcow2, FakeImageSource.Describe("x", 0) with { DiskFormat = "qcow2" });
+        MountedImage plain = _source.AddMemory(s_content, FakeImageSource.Describe("y", 0) with { DiskFormat = "raw" });
+        await using Server first = new(_source, new Succession(1, IsTakenOver: false, new Dictionary<ulong, int>()));
+        first.Show(image with { RawSize = disk.Length }, plain with { RawSize = s_content.Length });
+        (ulong inside, ulong same) = (first.Lookup(image, "raw", ".raw").Node, first.Lookup(plain, "raw", ".raw").Node);
+        _source.Delete(image);
+        _source.Delete(plain);
+        await using Server second = new(_source, new Succession(2, IsTakenOver: true, new Dictionary<ulong, int>()));
+        second.Show();
+        await second.Deleted.LoadAsync(s_token);
+
+        Assert.Equal(disk[100_000..105_000], await second.ReadAsync(inside, handle: 1, 100_000, 5000));
+        Assert.Equal(s_content[..5000], await second.ReadAsync(same, handle: 1, 0, 5000));
+    }
+
+    [Fact]
     public void Every_generation_has_its_own_number_for_the_same_bytes()
     {
         ulong number = NodeNumber.OfImage("content", 1, static _ => false);
@@ -110,8 +193,11 @@ public sealed class SuccessionTests
             ImageMountOptions options = new() { Directory = "/nowhere" };
             _tree = new ImageTree(TimeProvider.System, NullLogger.Instance, succession);
             Open = new OpenImages(source, options, TimeProvider.System, NullLogger.Instance, succession);
-            Files = new ImageFileSystem(_tree, Open, options, NullLogger.Instance, succession);
+            Deleted = new DeletedImages(source, _tree, options.SourceTimeout, NullLogger.Instance);
+            Files = new ImageFileSystem(_tree, Open, options, NullLogger.Instance, succession) { LoadDeletedAsync = Deleted.LoadAsync };
         }
+
+        internal DeletedImages Deleted { get; }
 
         internal OpenImages Open { get; }
 
@@ -129,11 +215,24 @@ public sealed class SuccessionTests
             }
         }
 
-        internal NodeEntry Lookup(MountedImage image)
+        internal bool Has(MountedImage image) =>
+            Files.Lookup(default, 1, "by-id"u8, out NodeEntry directory) == Errno.None
+            && Files.Lookup(default, directory.Node, Encoding.UTF8.GetBytes(image.Id), out _) == Errno.None;
+
+        internal NodeEntry Lookup(MountedImage image, string parent = "by-id", string suffix = "")
         {
-            Assert.Equal(Errno.None, Files.Lookup(default, 1, "by-id"u8, out NodeEntry directory));
-            Assert.Equal(Errno.None, Files.Lookup(default, directory.Node, Encoding.UTF8.GetBytes(image.Id), out NodeEntry file));
+            Assert.Equal(Errno.None, Files.Lookup(default, 1, Encoding.UTF8.GetBytes(parent), out NodeEntry directory));
+            Assert.Equal(Errno.None, Files.Lookup(default, directory.Node, Encoding.UTF8.GetBytes(image.Id + suffix), out NodeEntry file));
             return file;
+        }
+
+        /// <summary>The error of a read that fails.</summary>
+        internal async Task<Errno> FailAsync(ulong node)
+        {
+            ReadRequest request = new(node, 1, 0, 10, default);
+            byte[] bytes = new byte[10];
+            ReadOutcome outcome = Files.TryRead(request, bytes);
+            return (outcome.IsPending ? await Files.ReadAsync(request, bytes, s_token) : outcome).Error;
         }
 
         internal async Task<byte[]> ReadAsync(ulong node, ulong handle, long offset, int count)

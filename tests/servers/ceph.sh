@@ -68,6 +68,9 @@ mon_max_pg_per_osd = 1000
 mon_data_avail_crit = 1
 mon_data_avail_warn = 2
 auth_allow_insecure_global_id_reclaim = false
+# A placement group whose OSD stood still for longer than its read lease, 16 s of old, is readable again only when another OSD confirms the
+# next lease. Here is none, so that one with 10 minutes is halted without being lost for good.
+osd_pool_default_read_lease_ratio = 30
 rbd_default_features = 61
 
 [mon]

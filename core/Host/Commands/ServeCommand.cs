@@ -56,6 +56,7 @@ internal sealed class ServeCommand(CommandTerminal terminal, TimeProvider time)
             StallTimeout = configuration.Limits.StallTimeout,
             LeaseDuration = configuration.Limits.Lease,
             MountDeleteGrace = configuration.Mount?.DeleteGrace ?? TimeSpan.Zero,
+            MountIsKept = configuration.Mount?.Keeper is not null,
             ShowDirectUrl = configuration.Locations.ShowImageDirectUrl,
             ShowMultipleLocations = configuration.Locations.ShowMultipleLocations,
             LocationQuota = configuration.Locations.ImageLocationQuota,

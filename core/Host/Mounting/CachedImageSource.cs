@@ -6,7 +6,7 @@ using GlanceGateway.View;
 namespace GlanceGateway.Host.Mounting;
 
 /// <summary>The images of the gateway in this process with its cache, which is seen and steered through the mount.</summary>
-internal sealed class CachedImageSource(LocalImageSource images, BlockCache cache) : IImageSource, IRawDisks, ISourceStatus, ISteeredSource
+internal sealed class CachedImageSource(LocalImageSource images, BlockCache cache) : IImageSource, IDeletedImages, IRawDisks, ISourceStatus, ISteeredSource
 {
     /// <inheritdoc/>
     public BlockCache Cache => cache;
@@ -19,6 +19,12 @@ internal sealed class CachedImageSource(LocalImageSource images, BlockCache cach
 
     /// <inheritdoc/>
     public ValueTask<IByteSource?> OpenAsync(string imageId, CancellationToken cancellationToken) => images.OpenAsync(imageId, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<MountedImage>> ListDeletedAsync(CancellationToken cancellationToken) => images.ListDeletedAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<IByteSource?> OpenDeletedAsync(string imageId, CancellationToken cancellationToken) => images.OpenDeletedAsync(imageId, cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask<IByteSource?> OpenRawAsync(string imageId, long rawSize, CancellationToken cancellationToken) =>

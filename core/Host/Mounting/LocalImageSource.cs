@@ -7,7 +7,7 @@ using GlanceGateway.View;
 namespace GlanceGateway.Host.Mounting;
 
 /// <summary>The images of the gateway in this process, as one identity sees them.</summary>
-internal sealed class LocalImageSource(ImageServices images, Caller caller) : IImageSource
+internal sealed class LocalImageSource(ImageServices images, Caller caller) : IImageSource, IDeletedImages
 {
     private const int PageSize = 1000;
 
@@ -36,6 +36,23 @@ internal sealed class LocalImageSource(ImageServices images, Caller caller) : II
         catch (ImageException refusal) when (refusal.Error is ImageError.NotFound or ImageError.Forbidden)
         {
             return null;
+        }
+        catch (ImageException refusal)
+        {
+            throw new StoreException(StoreError.Unavailable, refusal.Message, imageId, refusal);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<MountedImage>> ListDeletedAsync(CancellationToken cancellationToken) =>
+        [.. (await images.Downloads.ListDeletedMountedAsync(cancellationToken)).Where(image => image.Size > 0).Select(Mounted)];
+
+    /// <inheritdoc/>
+    public async ValueTask<IByteSource?> OpenDeletedAsync(string imageId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await images.Downloads.OpenDeletedMountedAsync(imageId, cancellationToken))?.Source;
         }
         catch (ImageException refusal)
         {

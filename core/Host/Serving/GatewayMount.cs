@@ -21,14 +21,16 @@ internal sealed class GatewayMount : IAsyncDisposable
 
     private readonly CancellationTokenSource stopping = new();
     private readonly Func<CancellationToken, Task<(ImageMount Mount, ControlSocket? Control)>> start;
+    private readonly ImageServices images;
     private readonly ILogger logger;
     private ImageMount? mount;
     private ControlSocket? control;
     private Task retrying = Task.CompletedTask;
 
-    private GatewayMount(string directory, Func<CancellationToken, Task<(ImageMount Mount, ControlSocket? Control)>> start, ILogger logger)
+    private GatewayMount(string directory, ImageServices images, Func<CancellationToken, Task<(ImageMount Mount, ControlSocket? Control)>> start, ILogger logger)
     {
         Directory = directory;
+        this.images = images;
         this.start = start;
         this.logger = logger;
     }
@@ -72,7 +74,7 @@ internal sealed class GatewayMount : IAsyncDisposable
             AllowOther = privileged || wanted.Keeper is not null || LinuxUsers.MayAllowOthers(),
             VerdictFile = Path.Join(configuration.DataDirectory, "mount-verdicts.json"),
         };
-        var mount = new GatewayMount(wanted.Directory, token => MountAsync(images, viewer, options, loggers, logger, token), logger);
+        var mount = new GatewayMount(wanted.Directory, images, token => MountAsync(images, viewer, options, loggers, logger, token), logger);
         try
         {
             LinuxFiles.MakeMountPoint(wanted.Directory);
@@ -109,6 +111,11 @@ internal sealed class GatewayMount : IAsyncDisposable
 
         if (mount is not null)
         {
+            if (mount.IsKept)
+            {
+                await images.LeaveMountAsync();
+            }
+
             await mount.StopAsync(stopTimeout);
         }
 
@@ -145,6 +152,11 @@ internal sealed class GatewayMount : IAsyncDisposable
     {
         var (begun, steering) = await start(cancellationToken);
         control = steering;
+        if (!begun.IsTakenOver)
+        {
+            images.BeginMount();
+        }
+
         Volatile.Write(ref mount, begun);
     }
 

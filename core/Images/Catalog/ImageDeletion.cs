@@ -16,7 +16,7 @@ namespace GlanceGateway.Images;
 /// Dying anywhere leaves the intents, which come to the same as no answer.
 /// An image without data goes at once, and what is staged for it with it; a transfer or import that is under way notices, and undoes itself.
 /// One that copies an active image to more stores is told to stop, and waited for.
-/// An image that a mount reads goes at once, its data later (<see cref="LateDeletion"/>): then no store can refuse any more.
+/// An image that a mount reads goes at once, with the intents in one commit, its data later (<see cref="LateDeletion"/>): then no store can refuse any more.
 /// </remarks>
 internal sealed class ImageDeletion(
     ImageRegistry registry, StoreSet stores, StorePlaces places, StagingArea staging, TaskRunner runner, LateDeletion late, ImageOptions options, TimeProvider time)
@@ -89,20 +89,13 @@ internal sealed class ImageDeletion(
             return;
         }
 
-        if (!late.IsRead(id))
+        if (plan.Forgotten is { } image)
         {
-            await CarryOutAsync(work);
+            late.Schedule(image, work.Lease, () => CarryOutAsync(work, isForgotten: true));
             return;
         }
 
-        await registry.WriteAsync(
-            async (tx, ct) =>
-            {
-                await tx.DeleteImageAsync(id, ct);
-                return true;
-            },
-            CancellationToken.None);
-        late.Schedule(id, work.Lease, () => CarryOutAsync(work, isForgotten: true));
+        await CarryOutAsync(work);
     }
 
     /// <summary>Deletes some copies of an image's data.</summary>
@@ -121,7 +114,7 @@ internal sealed class ImageDeletion(
                 }
 
                 var lease = await tx.TakeLeaseAsync(LeaseNames.OfImage(id), options.LeaseDuration, ownToo: false, ct) ?? throw Busy(id);
-                return await RecordAsync(tx, id, copies, lease, ct);
+                return await RecordAsync(tx, id, copies, lease, notBefore: null, ct);
             },
             cancellationToken));
 
@@ -213,7 +206,7 @@ internal sealed class ImageDeletion(
             // A transfer that is writing this image notices at its next renewal, or at its end, and removes its bytes.
             var staged = await StagingArea.ForgetAsync(tx, id, cancellationToken);
             await tx.DeleteImageAsync(id, cancellationToken);
-            return new Plan(null, staged, IsHeld: false);
+            return new Plan(null, staged, Forgotten: null, IsHeld: false);
         }
 
         if (await tx.TakeLeaseAsync(LeaseNames.OfImage(id), options.LeaseDuration, ownToo: false, cancellationToken) is not { } lease)
@@ -227,21 +220,29 @@ internal sealed class ImageDeletion(
                 throw Busy(id);
             }
 
-            return new Plan(null, null, IsHeld: true);
+            return new Plan(null, null, Forgotten: null, IsHeld: true);
         }
 
-        return new Plan(
-            await RecordAsync(tx, id, image.Locations, lease, cancellationToken), await StagingArea.ForgetAsync(tx, id, cancellationToken), IsHeld: false);
+        var wait = late.WaitFor(image);
+        var work = await RecordAsync(tx, id, image.Locations, lease, wait is { } grace ? tx.Now + grace : null, cancellationToken);
+        var forgotten = await StagingArea.ForgetAsync(tx, id, cancellationToken);
+        if (wait is not null)
+        {
+            await tx.DeleteImageAsync(id, cancellationToken);
+        }
+
+        return new Plan(work, forgotten, wait is null ? null : image, IsHeld: false);
     }
 
     private static async Task<Deletion> RecordAsync(
-        RegistryTransaction tx, string id, IReadOnlyList<ImageLocation> locations, Lease lease, CancellationToken cancellationToken)
+        RegistryTransaction tx, string id, IReadOnlyList<ImageLocation> locations, Lease lease, DateTimeOffset? notBefore, CancellationToken cancellationToken)
     {
         var intents = new List<StoreIntent>();
         foreach (var location in locations)
         {
             // Named after the location's row, so that a deletion tried again takes the place of the one that got no answer.
-            var intent = new StoreIntent($"{location.Id:x32}", IntentKind.Delete, id, location.Store, location.Url, lease.Name, Registered: false, tx.Now, location.Place);
+            var intent = new StoreIntent(
+                $"{location.Id:x32}", IntentKind.Delete, id, location.Store, location.Url, lease.Name, Registered: false, tx.Now, location.Place, notBefore);
             await tx.RemoveIntentAsync(intent.AttemptId, cancellationToken);
             await tx.InsertIntentAsync(intent, cancellationToken);
             intents.Add(intent);
@@ -278,6 +279,7 @@ internal sealed class ImageDeletion(
 
     /// <param name="Work">What is to be deleted from stores; null for nothing.</param>
     /// <param name="Staged">Staged bytes that are forgotten.</param>
+    /// <param name="Forgotten">The image, when it is gone already and its data is to wait; null otherwise.</param>
     /// <param name="IsHeld">Whether nothing can be done before an import has stopped, which was told so.</param>
-    private sealed record Plan(Deletion? Work, StoreIntent? Staged, bool IsHeld);
+    private sealed record Plan(Deletion? Work, StoreIntent? Staged, Image? Forgotten, bool IsHeld);
 }

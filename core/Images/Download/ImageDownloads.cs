@@ -26,6 +26,7 @@ public sealed record StoredData(Image Image, BlockKey Key, long Size, Func<Cance
 /// <summary>Opens the data of images.</summary>
 public sealed class ImageDownloads
 {
+    private readonly ImageRegistry registry;
     private readonly ImageAccess access;
     private readonly PolicyRules policy;
     private readonly StoreSet stores;
@@ -35,8 +36,9 @@ public sealed class ImageDownloads
     private readonly ILogger log;
 
     internal ImageDownloads(
-        ImageAccess access, PolicyRules policy, StoreSet stores, StorePlaces places, ImageCaches caches, MountReaders mountReaders, ILogger<ImageDownloads> log)
+        ImageRegistry registry, ImageAccess access, PolicyRules policy, StoreSet stores, StorePlaces places, ImageCaches caches, MountReaders mountReaders, ILogger<ImageDownloads> log)
     {
+        this.registry = registry;
         this.access = access;
         this.policy = policy;
         this.stores = stores;
@@ -66,6 +68,22 @@ public sealed class ImageDownloads
     public async Task<ImageData?> OpenMountedAsync(Caller caller, string imageId, CancellationToken cancellationToken)
     {
         var data = await OpenAsync(caller, (await access.FindAsync(caller, imageId, cancellationToken)).Image, cancellationToken);
+        return data is null ? null : data with { Source = mountReaders.Count(imageId, data.Source) };
+    }
+
+    /// <summary>Images that are deleted and whose data is still left to those who have it open in a mount.</summary>
+    public Task<IReadOnlyList<Image>> ListDeletedMountedAsync(CancellationToken cancellationToken) => registry.ListDeletedWithDataAsync(cancellationToken);
+
+    /// <summary>
+    /// Opens the data of such an image, past every rule: for a file that was open in a mount when its image was deleted and that this process took over, so
+    /// that its reader's rights were looked at long ago.
+    /// </summary>
+    /// <returns>Null when there is no such image, or no longer.</returns>
+    /// <exception cref="ImageException">Every store that should have it fails.</exception>
+    public async Task<ImageData?> OpenDeletedMountedAsync(string imageId, CancellationToken cancellationToken)
+    {
+        var image = (await ListDeletedMountedAsync(cancellationToken)).FirstOrDefault(image => image.Id == imageId);
+        var data = image is null ? null : await OpenAsync(Caller.Gateway, image, cancellationToken);
         return data is null ? null : data with { Source = mountReaders.Count(imageId, data.Source) };
     }
 

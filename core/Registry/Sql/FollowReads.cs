@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Data.Common;
 using Dapper;
 
@@ -58,12 +59,25 @@ internal static class FollowReads
     {
         var rows = await connection.RowsAsync<IntentRow>(
             $"""
-            SELECT attempt_id AS AttemptId, kind AS Kind, image_id AS ImageId, store AS Store, url AS Url, lease_name AS LeaseName,
-                registered AS Registered, created_at AS CreatedAt, place AS Place
-            FROM store_intents s
+            SELECT {IntentRow.Columns} FROM store_intents s
             WHERE NOT EXISTS (SELECT 1 FROM leases l WHERE l.name = s.lease_name AND l.expires_at > @now{(ownToo ? " AND l.owner <> @instanceId" : "")})
+                AND (not_before IS NULL OR not_before <= @now)
             ORDER BY created_at, attempt_id
             """, new { instanceId, now = Words.Of(now) }, cancellationToken);
         return [.. rows.Select(row => row.ToIntent())];
+    }
+
+    /// <summary>Images that are deleted while their data is to stay for a while, with the places of the data.</summary>
+    public static async Task<IReadOnlyList<Image>> DeletedWithDataAsync(DbConnection connection, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        const string Waiting = "FROM store_intents WHERE kind = 'delete' AND url IS NOT NULL AND not_before > @now";
+        var at = new { now = Words.Of(now) };
+        var intents = (await connection.RowsAsync<IntentRow>($"SELECT {IntentRow.Columns} {Waiting} ORDER BY attempt_id", at, cancellationToken)).ToLookup(row => row.ImageId);
+        var rows = await connection.RowsAsync<ImageRow>(
+            $"SELECT {ImageRow.Columns} FROM images i WHERE i.status = 'deleted' AND i.id IN (SELECT image_id {Waiting})", at, cancellationToken);
+        return [.. rows.Select(row => row.ToImage() with
+        {
+            Locations = [.. intents[row.Id].Select(intent => new ImageLocation(0, intent.Store, intent.Url!, ReadOnlyDictionary<string, string>.Empty, intent.Place))],
+        })];
     }
 }

@@ -161,6 +161,12 @@ internal sealed class LeaseRow
 
 internal sealed class IntentRow
 {
+    /// <summary>The columns under the names of the properties.</summary>
+    public const string Columns = """
+        attempt_id AS AttemptId, kind AS Kind, image_id AS ImageId, store AS Store, url AS Url, lease_name AS LeaseName, registered AS Registered,
+        created_at AS CreatedAt, place AS Place, not_before AS NotBefore
+        """;
+
     public required string AttemptId { get; init; }
 
     public required string Kind { get; init; }
@@ -179,8 +185,11 @@ internal sealed class IntentRow
 
     public string? Place { get; init; }
 
-    public StoreIntent ToIntent() =>
-        new(AttemptId, Words.Intent(Kind), ImageId, Store, Url, LeaseName, Registered != 0, Words.Time(CreatedAt), Place);
+    public long? NotBefore { get; init; }
+
+    public StoreIntent ToIntent() => new(
+        AttemptId, Words.Intent(Kind), ImageId, Store, Url, LeaseName, Registered != 0, Words.Time(CreatedAt), Place,
+        NotBefore is { } time ? Words.Time(time) : null);
 }
 
 internal sealed class TaskRow

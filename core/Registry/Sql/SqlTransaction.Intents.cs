@@ -4,8 +4,8 @@ internal sealed partial class SqlTransaction
 {
     public override Task InsertIntentAsync(StoreIntent intent, CancellationToken cancellationToken) => Connection.RunAsync(
         """
-        INSERT INTO store_intents (attempt_id, kind, image_id, store, url, lease_name, registered, created_at, place)
-        VALUES (@AttemptId, @kind, @ImageId, @Store, @Url, @LeaseName, @registered, @at, @Place)
+        INSERT INTO store_intents (attempt_id, kind, image_id, store, url, lease_name, registered, created_at, place, not_before)
+        VALUES (@AttemptId, @kind, @ImageId, @Store, @Url, @LeaseName, @registered, @at, @Place, @notBefore)
         """,
         new
         {
@@ -18,6 +18,7 @@ internal sealed partial class SqlTransaction
             registered = intent.Registered ? 1 : 0,
             at = Words.Of(intent.CreatedAt),
             intent.Place,
+            notBefore = intent.NotBefore is { } time ? Words.Of(time) : (long?)null,
         },
         cancellationToken);
 

@@ -48,11 +48,7 @@ internal sealed partial class SqlTransaction
     public override async Task<IReadOnlyList<StoreIntent>> ListIntentsAsync(string leaseName, CancellationToken cancellationToken)
     {
         var rows = await Connection.RowsAsync<IntentRow>(
-            """
-            SELECT attempt_id AS AttemptId, kind AS Kind, image_id AS ImageId, store AS Store, url AS Url, lease_name AS LeaseName,
-                registered AS Registered, created_at AS CreatedAt, place AS Place
-            FROM store_intents WHERE lease_name = @leaseName ORDER BY created_at, attempt_id
-            """, new { leaseName }, cancellationToken);
+            $"SELECT {IntentRow.Columns} FROM store_intents WHERE lease_name = @leaseName ORDER BY created_at, attempt_id", new { leaseName }, cancellationToken);
         return [.. rows.Select(row => row.ToIntent())];
     }
 }

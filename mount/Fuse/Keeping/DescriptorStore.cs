@@ -54,9 +54,6 @@ public sealed class DescriptorStore
         return new DescriptorStore(socket, stores, handedOver);
     }
 
-    /// <summary>Tells that the service is ready.</summary>
-    public void TellReady() => Send("READY=1");
-
     /// <summary>What an earlier process stored, by name. Once; the caller's to close. It stays in the store all the same.</summary>
     internal ILookup<string, SafeFileHandle> Take() =>
         Interlocked.Exchange(ref _handedOver, []).ToLookup(static item => item.Name, static item => item.Handle);

@@ -90,9 +90,7 @@ public sealed partial class Keeper : IDisposable
         try
         {
             listener = KeeperSocket.Listen(options.Socket);
-            Keeper keeper = new(options, claim, listener, logger);
-            options.Store?.TellReady();
-            return keeper;
+            return new Keeper(options, claim, listener, logger);
         }
         catch
         {

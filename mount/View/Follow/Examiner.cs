@@ -178,7 +178,7 @@ internal sealed class Examiner : IAsyncDisposable
         return known;
     }
 
-    private static bool HasRawView(MountedImage image) =>
+    internal static bool HasRawView(MountedImage image) =>
         RawView.Reads(image.DiskFormat) && (!image.Attributes.TryGetValue("container_format", out string? container) || container == "bare");
 
     private async Task WorkAsync()

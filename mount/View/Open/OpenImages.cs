@@ -318,6 +318,11 @@ internal sealed class OpenImages : IAsyncDisposable
         }
 
         IByteSource? source = await _images.OpenAsync(image.Id, cancellationToken);
+        if (source is null && node.IsInherited && _images is IDeletedImages deleted)
+        {
+            source = await deleted.OpenDeletedAsync(image.Id, cancellationToken);
+        }
+
         if (node.Form != ImageForm.Raw || source is null)
         {
             return source;

@@ -16,15 +16,21 @@ namespace GlanceGateway.View;
 /// <para>Writing: updates come one at a time and are worked off whole. An image that did not change is not touched, so a
 /// snapshot costs the kernel's caches only what differs. Order within an update: new nodes, then names, then listings, then
 /// the nodes that lost their last name; so whoever finds a name also finds its node.</para>
+/// <para>What left the catalogue is remembered for a while under the numbers of earlier servers, below which the kernel may have it open; this tree
+/// does not open it any more.</para>
 /// <para>Reading: without locks, see <see cref="DirectoryNode"/>.</para>
 /// </remarks>
 internal sealed class ImageTree
 {
     private const ulong RootNumber = 1;
 
+    /// <summary>How long what left is remembered; who reads it within is served on from what is open then.</summary>
+    private static readonly TimeSpan s_memory = TimeSpan.FromHours(1);
+
     private readonly Lock _writer = new();
     private readonly ConcurrentDictionary<ulong, Node> _nodes = new();
     private readonly ConcurrentDictionary<ulong, ImageNode> _inherited = new();
+    private readonly ConcurrentDictionary<ulong, (ImageNode Node, DateTimeOffset Since)> _left = new();
     private readonly Dictionary<string, Placement> _images = [];
     private readonly Dictionary<string, LinkDirectory> _projects = [];
     private readonly Dictionary<string, LinkDirectory> _tags = [];
@@ -81,6 +87,23 @@ internal sealed class ImageTree
     /// <summary>The kernel does not know a number any more that an earlier server gave out.</summary>
     internal void Forget(ulong number) => _inherited.TryRemove(number, out _);
 
+    /// <summary>Whether the files of an image that left the catalogue are remembered.</summary>
+    internal bool Remembers(MountedImage image) => _left.ContainsKey(NodeNumber.OfImage(ImageNode.ContentOf(image), _succession.Generation, static _ => false));
+
+    /// <summary>Remembers the files of an image that left the catalogue before this server saw it. Nothing leads to them but numbers of earlier servers.</summary>
+    internal void Remember(MountedImage image)
+    {
+        lock (_writer)
+        {
+            string content = ImageNode.ContentOf(image);
+            Leave(NewImage(image, content, ImageForm.Stored, image.Size, static _ => false));
+            if (image.RawSize is { } size)
+            {
+                Leave(NewImage(image, RawContent(content, size), ImageForm.Raw, size, static _ => false));
+            }
+        }
+    }
+
     /// <summary>Makes the tree what an update says.</summary>
     internal TreeChange Apply(CatalogueUpdate update)
     {
@@ -119,7 +142,13 @@ internal sealed class ImageTree
     private bool TryInherit(ulong number, [NotNullWhen(true)] out Node? node)
     {
         node = null;
-        if (!_nodes.TryGetValue(NodeNumber.WithGeneration(number, _succession.Generation), out Node? own) || own is not ImageNode image)
+        ulong today = NodeNumber.WithGeneration(number, _succession.Generation);
+        if (!_nodes.TryGetValue(today, out Node? own) && _left.TryGetValue(today, out (ImageNode Node, DateTimeOffset Since) left))
+        {
+            own = left.Node;
+        }
+
+        if (own is not ImageNode image)
         {
             return false;
         }
@@ -145,6 +174,8 @@ internal sealed class ImageTree
     private static string FormatName(string id, string format) => SafeName.ForWord(id + "." + format);
 
     private static string RawName(string id) => id + ".raw";
+
+    private static string RawContent(string content, long size) => $"{content}/raw/{size}";
 
     private static string MetadataName(string id) => id + ".json";
 
@@ -242,7 +273,7 @@ internal sealed class ImageTree
 
     private void PlaceRaw(Placement placement, MountedImage? image, TreeWork work)
     {
-        string? content = image?.RawSize is { } size ? $"{placement.Node.Content}/raw/{size}" : null;
+        string? content = image?.RawSize is { } size ? RawContent(placement.Node.Content, size) : null;
         if (placement.Raw is { } old)
         {
             if (old.Content == content)
@@ -353,10 +384,31 @@ internal sealed class ImageTree
             _nodes.TryRemove(KeyValuePair.Create(node.Number, node));
         }
 
+        ForgetWhatLeftLongAgo(work.Now);
         foreach (ImageNode node in work.Change.Gone)
         {
-            node.IsGone = true;
+            Leave(node);
             work.Change.Invalidations.Add(new Invalidation(node.Number, null));
+        }
+    }
+
+    private void Leave(ImageNode node)
+    {
+        node.IsGone = true;
+        if (_succession.IsTakenOver)
+        {
+            _left[node.Number] = (node, _time.GetUtcNow());
+        }
+    }
+
+    private void ForgetWhatLeftLongAgo(DateTimeOffset now)
+    {
+        foreach ((ulong number, (_, DateTimeOffset since)) in _left)
+        {
+            if (since + s_memory < now)
+            {
+                _left.TryRemove(number, out _);
+            }
         }
     }
 
@@ -408,11 +460,16 @@ internal sealed class ImageTree
 
     private ImageNode MakeImage(MountedImage image, string content, ImageForm form, long size)
     {
-        ulong number = NodeNumber.OfImage(content, _succession.Generation, _nodes.ContainsKey);
-        ulong inode = NodeNumber.Of(NodeNumber.ImageInode, content, static _ => false);
-        ImageNode node = new(number, inode, content, form, size, image);
-        _nodes[number] = node;
+        ImageNode node = NewImage(image, content, form, size, _nodes.ContainsKey);
+        _nodes[node.Number] = node;
         return node;
+    }
+
+    private ImageNode NewImage(MountedImage image, string content, ImageForm form, long size, Func<ulong, bool> taken)
+    {
+        ulong number = NodeNumber.OfImage(content, _succession.Generation, taken);
+        ulong inode = NodeNumber.Of(NodeNumber.ImageInode, content, static _ => false);
+        return new ImageNode(number, inode, content, form, size, image);
     }
 
     /// <summary>Where an image stands in the tree.</summary>

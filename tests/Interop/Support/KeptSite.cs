@@ -59,10 +59,22 @@ internal sealed class KeptSite : IAsyncDisposable
     public async Task KeepAsync() => Keeper = await StartAsync(privileged: true, "mount", "keep", "--json", "--socket", Socket, "--user", Nobody);
 
     /// <summary>Starts a gateway that serves the mount from its own stores, after another one as well.</summary>
-    public async Task<Server> ServeAsync(bool mounted = true)
+    /// <param name="mounted">False for none.</param>
+    /// <param name="configuration">A configuration file, in YAML.</param>
+    public async Task<Server> ServeAsync(bool mounted = true, string? configuration = null)
     {
+        if (configuration is not null)
+        {
+            await File.WriteAllTextAsync(this["gateway.yaml"], configuration);
+        }
+
         var server = await StartAsync(
-            privileged: false, ["serve", "--json", "--data", this["data"], "--listen", "127.0.0.1:0", .. mounted ? (string[])["--mount", Mount, "--keeper", Socket] : []]);
+            privileged: false,
+            [
+                "serve", "--json", "--data", this["data"], "--listen", "127.0.0.1:0",
+                .. mounted ? (string[])["--mount", Mount, "--keeper", Socket] : [],
+                .. configuration is null ? [] : (string[])["--config", this["gateway.yaml"]],
+            ]);
         Address = new Uri(server.Said.GetProperty("address").GetString()!);
         _images?.Dispose();
         _images = new ImagesClient(Address);

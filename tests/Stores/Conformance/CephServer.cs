@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using GlanceGateway.Stores.Tests.Conformance;
 using GlanceGateway.Testing;
@@ -24,7 +22,8 @@ public sealed class CephServer : IAsyncDisposable
 
     private CephServer(string store)
     {
-        var monitor = FreePorts();
+        // Two for the monitor, the rest for the OSD.
+        var monitor = FreePorts.First(14);
         environment = new Dictionary<string, string>
         {
             ["CEPH_MON_PORT"] = monitor.ToString(CultureInfo.InvariantCulture),
@@ -101,30 +100,6 @@ public sealed class CephServer : IAsyncDisposable
     {
         await ScriptAsync("stop");
         root.Dispose();
-    }
-
-    // Two for the monitor and some of the hundred behind them for the OSD, below those that the kernel gives to others.
-    private static int FreePorts()
-    {
-        for (var port = Random.Shared.Next(8_000, 13_000); ; port += 110)
-        {
-            if (Enumerable.Range(port, 12).All(IsFree))
-                return port;
-        }
-
-        static bool IsFree(int port)
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, port);
-            try
-            {
-                listener.Start();
-                return true;
-            }
-            catch (SocketException)
-            {
-                return false;
-            }
-        }
     }
 
     private async Task<string> ScriptAsync(string action) =>

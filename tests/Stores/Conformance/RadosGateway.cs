@@ -15,13 +15,14 @@ public sealed class RadosGateway : IAsyncDisposable
 
     private RadosGateway()
     {
-        var ports = FreePorts.Find(4, inARow: 2);
+        // Two for the monitor, the rest for the OSD.
+        var monitor = FreePorts.First(14);
         environment = new Dictionary<string, string>
         {
-            ["RGW_PORT"] = ports[0].ToString(CultureInfo.InvariantCulture),
-            ["RGW_TLS_PORT"] = ports[1].ToString(CultureInfo.InvariantCulture),
-            ["CEPH_MON_PORT"] = ports[2].ToString(CultureInfo.InvariantCulture),
-            ["CEPH_PORT_BASE"] = (ports[3] + 2).ToString(CultureInfo.InvariantCulture),
+            ["RGW_PORT"] = FreePorts.First().ToString(CultureInfo.InvariantCulture),
+            ["RGW_TLS_PORT"] = FreePorts.First().ToString(CultureInfo.InvariantCulture),
+            ["CEPH_MON_PORT"] = monitor.ToString(CultureInfo.InvariantCulture),
+            ["CEPH_PORT_BASE"] = (monitor + 2).ToString(CultureInfo.InvariantCulture),
             ["CEPH_OSD_STORE"] = "memstore",
             ["S3_SECRET_KEY"] = SecretKey,
         };

@@ -19,11 +19,11 @@ public sealed class SwiftServer : IAsyncDisposable
 
     private SwiftServer(bool keystone)
     {
-        var port = FreePorts.Find(1, inARow: 5)[0];
+        var port = FreePorts.First(5);
         _environment = new Dictionary<string, string> { ["SWIFT_PORT_BASE"] = port.ToString(CultureInfo.InvariantCulture), ["SWIFT_KEY"] = Key };
         if (!keystone)
             return;
-        var keystonePort = FreePorts.Find(1)[0];
+        var keystonePort = FreePorts.First();
         KeystoneUrl = $"http://127.0.0.1:{keystonePort}/v3";
         _environment["KEYSTONE_PORT"] = keystonePort.ToString(CultureInfo.InvariantCulture);
         _environment["KEYSTONE_SWIFT_URL"] = $"http://127.0.0.1:{port}";

@@ -15,11 +15,10 @@ public sealed class WebServer : IAsyncDisposable
 
     private WebServer()
     {
-        var ports = FreePorts.Find(2);
         _environment = new Dictionary<string, string>
         {
-            ["HTTP_PORT"] = ports[0].ToString(CultureInfo.InvariantCulture),
-            ["HTTPS_PORT"] = ports[1].ToString(CultureInfo.InvariantCulture),
+            ["HTTP_PORT"] = FreePorts.First().ToString(CultureInfo.InvariantCulture),
+            ["HTTPS_PORT"] = FreePorts.First().ToString(CultureInfo.InvariantCulture),
             ["HTTP_PASSWORD"] = Password,
         };
     }

@@ -20,6 +20,9 @@ public sealed class RbdFaults(RbdFaults.Cluster cluster) : IClassFixture<RbdFaul
     // Of the driver under test: 2 s for a request, and each call is a handful of them.
     private static readonly TimeSpan longest = TimeSpan.FromSeconds(60);
 
+    // osd_client_watch_timeout and what a busy machine adds.
+    private static readonly TimeSpan longestWatch = TimeSpan.FromSeconds(50);
+
     private readonly TempDirectory root = new();
     private readonly List<IStorageDriver> drivers = [];
 
@@ -75,7 +78,7 @@ public sealed class RbdFaults(RbdFaults.Cluster cluster) : IClassFixture<RbdFaul
             await AssertReadsAsync(sound, stored.Location, content);
             var deleted = StoreOutcome.InUse;
             await EndsAsync(async () => deleted = await driver.DeleteAsync(stored.Location, Cancel));
-            await RepeatAsync(async () => Assert.Contains(await sound.DeleteAsync(stored.Location, Cancel), new[] { StoreOutcome.Absent, deleted == StoreOutcome.Ok ? StoreOutcome.Absent : StoreOutcome.Ok }));
+            Assert.Contains(await DeleteWhenForgottenAsync(sound, stored.Location), new[] { StoreOutcome.Absent, deleted == StoreOutcome.Ok ? StoreOutcome.Absent : StoreOutcome.Ok });
             await AssertGoneAsync(sound, attempt);
             complete++;
         }
@@ -144,7 +147,7 @@ public sealed class RbdFaults(RbdFaults.Cluster cluster) : IClassFixture<RbdFaul
         else
             await RepeatAsync(() => AssertReadsAsync(driver, stored.Location, content));
         if (step == "delete")
-            await RepeatAsync(async () => Assert.Contains(await driver.DeleteAsync(earlier.Location, Cancel), new[] { StoreOutcome.Absent, deleted == StoreOutcome.Ok ? StoreOutcome.Absent : StoreOutcome.Ok }));
+            Assert.Contains(await DeleteWhenForgottenAsync(driver, earlier.Location), new[] { StoreOutcome.Absent, deleted == StoreOutcome.Ok ? StoreOutcome.Absent : StoreOutcome.Ok });
         else
             await RepeatAsync(() => AssertReadsAsync(driver, earlier.Location, content));
     }
@@ -274,6 +277,25 @@ public sealed class RbdFaults(RbdFaults.Cluster cluster) : IClassFixture<RbdFaul
         await RepeatAsync(async () => await driver.SettleAsync(attempt, keepCommitted: false, Cancel));
         Assert.DoesNotContain(await driver.ListResidueAsync(Cancel).ToListAsync(Cancel), residue => residue.Attempt == attempt);
         Assert.DoesNotContain(attempt.ImageId, await Server.MustAsync("rbd", "ls", Pool), StringComparison.Ordinal);
+    }
+
+    // A delete that ran out of time may have lost the request that ends its watch of the image. The cluster forgets that 30 s later, and until then the
+    // image is in use, or unavailable to the driver whose watch it was. One that stays is of an image that a driver left open.
+    private static async Task<StoreOutcome> DeleteWhenForgottenAsync(IStorageDriver driver, string location)
+    {
+        for (var waited = Stopwatch.StartNew(); ; await Task.Delay(1000, Cancel))
+        {
+            try
+            {
+                var outcome = await driver.DeleteAsync(location, Cancel);
+                if (outcome != StoreOutcome.InUse || waited.Elapsed > longestWatch)
+                    return outcome;
+            }
+            catch (StoreException) when (waited.Elapsed < longestWatch)
+            {
+                // Asked again.
+            }
+        }
     }
 
     // A daemon that goes on has much to make up for, and 2 s are little on a busy machine.

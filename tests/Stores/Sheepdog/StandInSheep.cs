@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using GlanceGateway.Testing;
 
 namespace GlanceGateway.Stores.Tests.Sheepdog;
 
@@ -29,7 +30,8 @@ internal sealed class StandInSheep : IAsyncDisposable
     /// <summary>What it keeps, also while it is stopped. Not to be looked at while requests are under way.</summary>
     public StandInCluster Cluster { get; } = new();
 
-    public int Port { get; private set; }
+    /// <summary>None of those that the kernel gives to anybody: one would be taken while the server is away.</summary>
+    public int Port { get; } = FreePorts.First();
 
     /// <summary>Answers with a result of its own instead of executing; null executes. Given operation and object id.</summary>
     public Func<byte, ulong, uint?>? Refusal { get; set; }
@@ -68,7 +70,6 @@ internal sealed class StandInSheep : IAsyncDisposable
     {
         listener = new TcpListener(IPAddress.Loopback, Port);
         listener.Start();
-        Port = ((IPEndPoint)listener.LocalEndpoint).Port;
         accepting = AcceptAsync(listener);
     }
 

@@ -6,11 +6,12 @@ using GlanceGateway.Abstractions;
 namespace GlanceGateway.View.Tests;
 
 /// <summary>A catalogue that the test changes, over real files and bytes in memory.</summary>
-internal sealed class FakeImageSource : IImageSource
+internal sealed class FakeImageSource : IImageSource, IDeletedImages
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, MountedImage> _images = [];
     private readonly ConcurrentDictionary<string, Func<IByteSource?>> _bytes = new();
+    private readonly ConcurrentDictionary<string, (MountedImage Image, Func<IByteSource?> Open)> _deleted = new();
     private Channel<CatalogueUpdate>? _updates;
     private int _opens;
     private int _follows;
@@ -20,6 +21,9 @@ internal sealed class FakeImageSource : IImageSource
 
     /// <summary>Opens fail with it when set.</summary>
     internal Exception? OpenFailure { get; set; }
+
+    /// <summary>Asking for deleted images fails with it when set.</summary>
+    internal Exception? DeletedFailure { get; set; }
 
     /// <summary>How often bytes were asked for.</summary>
     internal int Opens => Volatile.Read(ref _opens);
@@ -61,6 +65,23 @@ internal sealed class FakeImageSource : IImageSource
     internal void Update(MountedImage image) => Send([image], []);
 
     internal void Remove(MountedImage image) => Send([], [image.Id]);
+
+    /// <summary>Deletes an image; its bytes stay for those who have it open.</summary>
+    internal void Delete(MountedImage image)
+    {
+        Assert.True(_bytes.TryRemove(image.Id, out Func<IByteSource?>? open));
+        _deleted[image.Id] = (image, open);
+        Remove(image);
+    }
+
+    /// <summary>The bytes go as well.</summary>
+    internal void EndGrace() => _deleted.Clear();
+
+    public ValueTask<IReadOnlyList<MountedImage>> ListDeletedAsync(CancellationToken cancellationToken) =>
+        DeletedFailure is { } failure ? throw failure : ValueTask.FromResult<IReadOnlyList<MountedImage>>([.. _deleted.Values.Select(deleted => deleted.Image)]);
+
+    public ValueTask<IByteSource?> OpenDeletedAsync(string imageId, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(_deleted.TryGetValue(imageId, out (MountedImage Image, Func<IByteSource?> Open) deleted) ? deleted.Open() : null);
 
     internal void Send(IReadOnlyList<MountedImage> shown, IReadOnlyList<string> gone, bool silently = false)
     {
