@@ -19,7 +19,16 @@ internal class FileSource(SafeFileHandle file, FileStatus opened, int requestSiz
         var total = 0;
         while (total < buffer.Length)
         {
-            var read = await RandomAccess.ReadAsync(file, buffer[total..], offset + total, cancellationToken);
+            int read;
+            try
+            {
+                read = await RandomAccess.ReadAsync(file, buffer[total..], offset + total, cancellationToken);
+            }
+            catch (Exception exception) when (exception is IOException or NotSupportedException)
+            {
+                throw Linux.Fault(Linux.ErrorOf(exception), "The image could not be read");
+            }
+
             if (read == 0)
                 break;
             total += read;

@@ -124,7 +124,7 @@ internal sealed class FileSystemDriver(IReadOnlyList<ImageDirectory> directories
             if (error == 0)
                 return new FileWriter(this, directory, request.Attempt, file, settings);
             if (Linux.OutcomeOf(error) is not ((StoreOutcome.Full or StoreOutcome.Denied) and var outcome))
-                throw Linux.Fault(error, $"'{FileNames.PartOf(request.Attempt)}' could not be created in '{directory.Path}'", request.Attempt.ImageId);
+                throw directory.Fault(error, $"'{FileNames.PartOf(request.Attempt)}' could not be created in '{directory.Path}'", request.Attempt.ImageId);
             refusals.Add((outcome, $"'{directory.Path}': {Linux.Fault(error, "create").Message}"));
         }
 

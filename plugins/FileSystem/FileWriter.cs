@@ -53,6 +53,10 @@ internal sealed class FileWriter(FileSystemDriver driver, ImageDirectory directo
         {
             return outcome;
         }
+        catch (Exception exception) when (exception is IOException or NotSupportedException)
+        {
+            throw directory.Fault(Linux.ErrorOf(exception), "The image's bytes could not be written", attempt.ImageId);
+        }
 
         length += data.Length;
         endsInHole &= data.IsEmpty;
@@ -128,18 +132,22 @@ internal sealed class FileWriter(FileSystemDriver driver, ImageDirectory directo
             {
                 return outcome;
             }
+            catch (Exception exception) when (exception is IOException or NotSupportedException)
+            {
+                throw directory.Fault(Linux.ErrorOf(exception), "The image's length could not be set", attempt.ImageId);
+            }
 
             // Before the sync, which makes the mode durable too, and before the name, under which nobody should find another one.
             var error = settings.FileMode is { } mode ? Linux.ChangeMode(file, mode) : 0;
             if (error != 0)
-                throw Linux.Fault(error, "The image's permissions could not be set", attempt.ImageId);
+                throw directory.Fault(error, "The image's permissions could not be set", attempt.ImageId);
 
             error = Linux.Sync(file);
             if (Linux.OutcomeOf(error) is (StoreOutcome.Full or StoreOutcome.Denied) and var refused)
                 return refused;
             if (error != 0)
             {
-                syncFault = Linux.Fault(error, "The image's bytes could not be made durable", attempt.ImageId);
+                syncFault = directory.Fault(error, "The image's bytes could not be made durable", attempt.ImageId);
                 throw syncFault;
             }
 

@@ -5,17 +5,20 @@ namespace GlanceGateway.Plugins.FileSystem;
 
 /// <summary>
 /// One directory of a store. All names are resolved against its descriptor, one component, never through a symbolic link: no location reaches
-/// outside. A directory that could not be opened is tried again when it is needed, so that a share which comes back serves again.
+/// outside. A directory that could not be opened is tried again when it is needed, so that a share which comes back serves again. So is one whose
+/// filesystem failed, because the descriptor of a mount that died stays dead when it is mounted again; but what is opened then must be the same
+/// directory, or every image in it would be missing from the empty one that lies below a mount.
 /// </summary>
 internal sealed class ImageDirectory(string path, int priority, FileSystemSettings settings, TimeProvider time) : IDisposable
 {
-    private static readonly TimeSpan retryAfter = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan retryAfter = TimeSpan.FromSeconds(2);
     private readonly Lock _gate = new();
     private SafeFileHandle? _handle;
     private FileSystemKind? _kind;
     private StoreException? _problem;
     private DateTimeOffset _triedAt;
     private bool _disposed;
+    private ulong? _inode;
 
     /// <summary>Absolute, without a slash at its end.</summary>
     public string Path => path;
@@ -28,7 +31,7 @@ internal sealed class ImageDirectory(string path, int priority, FileSystemSettin
 
     /// <summary>The open directory.</summary>
     /// <exception cref="StoreException"><see cref="StoreError.Unavailable"/>: it is missing or may not be entered.</exception>
-    public SafeFileHandle Handle => TryOpen() ? _handle! : throw new StoreException(StoreError.Unavailable, _problem!.Message);
+    public SafeFileHandle Handle => Reach() ?? throw new StoreException(StoreError.Unavailable, _problem!.Message);
 
     /// <summary>Opens it, and makes it when it is missing.</summary>
     /// <exception cref="StoreException"><see cref="StoreError.Misconfigured"/>.</exception>
@@ -39,28 +42,7 @@ internal sealed class ImageDirectory(string path, int priority, FileSystemSettin
     }
 
     /// <summary>Whether it is open, or can be now.</summary>
-    public bool TryOpen()
-    {
-        lock (_gate)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            if (_handle is not null)
-                return true;
-            if (_problem is not null && time.GetUtcNow() - _triedAt < retryAfter)
-                return false;
-            try
-            {
-                _handle = OpenOrMake();
-                _kind = Linux.KindOf(_handle, out var magic) == 0 ? FileSystemKind.Of(magic) : FileSystemKind.Of(0);
-                return true;
-            }
-            catch (StoreException problem)
-            {
-                (_problem, _triedAt) = (problem, time.GetUtcNow());
-                return false;
-            }
-        }
-    }
+    public bool TryOpen() => Reach() is not null;
 
     /// <summary>Finds out by trying whether images can be written and committed here.</summary>
     /// <returns>Null when they can, else why they cannot for now.</returns>
@@ -118,8 +100,15 @@ internal sealed class ImageDirectory(string path, int priority, FileSystemSettin
     {
         try
         {
-            if (!TryOpen() || Linux.Stat(_handle!, out var status) != 0)
+            if (Reach() is not { } directory)
                 return null;
+            var error = Linux.Stat(directory, out var status);
+            if (error != 0)
+            {
+                LetGo(error);
+                return null;
+            }
+
             var drive = new DriveInfo(path);
             return (status.Device, drive.TotalSize, drive.AvailableFreeSpace);
         }
@@ -130,7 +119,7 @@ internal sealed class ImageDirectory(string path, int priority, FileSystemSettin
     }
 
     /// <summary>Whether something has the name. A directory that cannot be opened tells nothing.</summary>
-    public bool Holds(string name) => TryOpen() && Linux.Stat(_handle!, name, out _) == 0;
+    public bool Holds(string name) => Reach() is { } directory && Linux.Stat(directory, name, out _) == 0;
 
     /// <summary>Makes the attempt's part file.</summary>
     /// <returns>0 or the error number.</returns>
@@ -148,7 +137,7 @@ internal sealed class ImageDirectory(string path, int priority, FileSystemSettin
             return (StoreOutcome.Duplicate, null);
         return Linux.OutcomeOf(error) is (StoreOutcome.Full or StoreOutcome.Denied) and var outcome
             ? (outcome, Linux.Fault(error, "link").Message)
-            : throw Linux.Fault(error, "The image could not be given its name", attempt.ImageId);
+            : throw Fault(error, "The image could not be given its name", attempt.ImageId);
     }
 
     /// <summary>Takes the image's name from the attempt's file again.</summary>
@@ -169,7 +158,7 @@ internal sealed class ImageDirectory(string path, int priority, FileSystemSettin
         if (error == Linux.ENOENT)
             return false;
         if (error != 0)
-            throw Linux.Fault(error, $"'{part}' could not be examined", attempt.ImageId);
+            throw Fault(error, $"'{part}' could not be examined", attempt.ImageId);
 
         if (!keepCommitted && Linux.Stat(Handle, attempt.ImageId, out var named) == 0 && named.IsSameFile(status))
         {
@@ -194,7 +183,7 @@ internal sealed class ImageDirectory(string path, int priority, FileSystemSettin
         {
             return Linux.OutcomeOf(error) is (StoreOutcome.Absent or StoreOutcome.Denied) and var outcome
                 ? new StoreResult<IByteSource>(outcome, null, Linux.Fault(error, "open").Message)
-                : throw Linux.Fault(error, "The image could not be opened", location);
+                : throw Fault(error, "The image could not be opened", location);
         }
 
         error = Linux.Stat(file, out var status);
@@ -206,7 +195,7 @@ internal sealed class ImageDirectory(string path, int priority, FileSystemSettin
         }
 
         file.Dispose();
-        throw error == 0 ? NotPlain(location) : Linux.Fault(error, "The image could not be examined", location);
+        throw error == 0 ? NotPlain(location) : Fault(error, "The image could not be examined", location);
     }
 
     /// <summary>Removes an image.</summary>
@@ -221,7 +210,7 @@ internal sealed class ImageDirectory(string path, int priority, FileSystemSettin
         {
             return Linux.OutcomeOf(error) is (StoreOutcome.Absent or StoreOutcome.Denied) and var outcome
                 ? outcome
-                : throw Linux.Fault(error, "The image could not be removed", location);
+                : throw Fault(error, "The image could not be removed", location);
         }
 
         Sync();
@@ -232,13 +221,15 @@ internal sealed class ImageDirectory(string path, int priority, FileSystemSettin
     public List<Residue> ListParts()
     {
         var parts = new List<Residue>();
-        var directory = Handle;
-        var pattern = new EnumerationOptions { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false };
-        foreach (var file in Directory.EnumerateFiles(path, ".glance-*", pattern))
+        foreach (var name in PartNames())
         {
-            var name = System.IO.Path.GetFileName(file);
-            if (!FileNames.TryParsePart(name, out var attempt) || Linux.Stat(directory, name, out var status) != 0 || !status.IsRegular)
+            if (!FileNames.TryParsePart(name, out var attempt))
                 continue;
+            var error = Linux.Stat(Handle, name, out var status);
+            if (error == Linux.ENOENT || (error == 0 && !status.IsRegular))
+                continue;
+            if (error != 0)
+                throw Fault(error, $"'{name}' could not be examined", attempt.ImageId);
             var modified = DateTimeOffset.FromUnixTimeSeconds(status.ModifiedSeconds).AddTicks(status.ModifiedNanoseconds / 100);
             parts.Add(new Residue(attempt, $"{path}/{name}", status.Occupied, modified));
         }
@@ -252,7 +243,14 @@ internal sealed class ImageDirectory(string path, int priority, FileSystemSettin
         // EINVAL: the filesystem has no fsync of directories (some FUSE ones), and nothing more can be done.
         var error = Linux.Sync(Handle);
         if (error is not (0 or Linux.EINVAL))
-            throw Linux.Fault(error, $"'{path}' could not be synchronised");
+            throw Fault(error, $"'{path}' could not be synchronised");
+    }
+
+    /// <summary>An error number as a fault. After an outage the directory is opened anew when it is needed next.</summary>
+    public StoreException Fault(int error, string what, string? key = null)
+    {
+        LetGo(error);
+        return Linux.Fault(error, what, key);
     }
 
     public void Dispose()
@@ -264,13 +262,84 @@ internal sealed class ImageDirectory(string path, int priority, FileSystemSettin
         }
     }
 
+    private SafeFileHandle? Reach()
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_handle is not null)
+                return _handle;
+            if (_problem is not null && time.GetUtcNow() - _triedAt < retryAfter)
+                return null;
+            try
+            {
+                _handle = OpenOrMake();
+                _kind = Linux.KindOf(_handle, out var magic) == 0 ? FileSystemKind.Of(magic) : FileSystemKind.Of(0);
+                return _handle;
+            }
+            catch (StoreException problem)
+            {
+                (_problem, _triedAt) = (problem, time.GetUtcNow());
+                return null;
+            }
+        }
+    }
+
+    private void LetGo(int error)
+    {
+        if (!Linux.IsOutage(error))
+            return;
+
+        // Not closed here, where others may be about to use it: its finalizer does that.
+        lock (_gate)
+            _handle = null;
+    }
+
+    // They are listed by the path, and nobody may take the empty directory below a mount that is gone for one without residue.
+    private List<string> PartNames()
+    {
+        var directory = Handle;
+        try
+        {
+            if (!IsAt(path, directory))
+            {
+                LetGo(Linux.ESTALE);
+                throw new StoreException(StoreError.Unavailable, $"'{path}' is no longer the directory that was opened; its filesystem was unmounted.");
+            }
+
+            var pattern = new EnumerationOptions { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false };
+            return [.. Directory.EnumerateFiles(path, ".glance-*", pattern).Select(file => System.IO.Path.GetFileName(file))];
+        }
+        catch (UnauthorizedAccessException exception)
+        {
+            throw Misconfigured($"directory '{path}' may not be listed: {exception.Message} Give it to the service user.");
+        }
+        catch (IOException exception)
+        {
+            LetGo(exception.HResult);
+            throw new StoreException(StoreError.Unavailable, $"'{path}' could not be listed: {exception.Message}");
+        }
+    }
+
+    private static bool IsAt(string path, SafeFileHandle directory)
+    {
+        var error = Linux.OpenDirectory(path, out var found);
+        using (found)
+        {
+            return error == 0 && Linux.Stat(found, out var there) == 0 && Linux.Stat(directory, out var opened) == 0 && there.IsSameFile(opened);
+        }
+    }
+
     private SafeFileHandle OpenOrMake()
     {
         try
         {
-            Directory.CreateDirectory(
-                path,
-                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute);
+            if (_inode is null)
+            {
+                Directory.CreateDirectory(
+                    path,
+                    UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute);
+            }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -278,9 +347,15 @@ internal sealed class ImageDirectory(string path, int priority, FileSystemSettin
         }
 
         var error = Linux.OpenDirectory(path, out var directory);
-        return error == 0
-            ? directory
-            : throw Misconfigured($"directory '{path}' cannot be opened: {Linux.Fault(error, "open").Message} Give it to the service user.");
+        if (error != 0)
+            throw Misconfigured($"directory '{path}' cannot be opened: {Linux.Fault(error, "open").Message} {(Linux.IsOutage(error) ? "Mount it again" : "Give it to the service user")}.");
+        error = Linux.Stat(directory, out var status);
+        if (error == 0 && (_inode ??= status.Inode) == status.Inode)
+            return directory;
+        directory.Dispose();
+        throw Misconfigured(error == 0
+            ? $"'{path}' is not the directory that it was. Mount its filesystem again, or start the store anew if it was replaced."
+            : $"directory '{path}' cannot be examined: {Linux.Fault(error, "stat").Message}");
     }
 
     private bool IsNameOf(string name, SafeFileHandle file) =>
@@ -290,7 +365,7 @@ internal sealed class ImageDirectory(string path, int priority, FileSystemSettin
     {
         var failed = Linux.Unlink(Handle, name);
         if (failed is not (0 or Linux.ENOENT))
-            throw Linux.Fault(failed, $"'{name}' could not be removed", attempt.ImageId);
+            throw Fault(failed, $"'{name}' could not be removed", attempt.ImageId);
     }
 
     private static StoreException NotPlain(string location) =>

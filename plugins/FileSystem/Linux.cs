@@ -9,10 +9,12 @@ internal static partial class Linux
 {
     public const int EPERM = 1;
     public const int ENOENT = 2;
+    public const int EIO = 5;
     public const int ENXIO = 6;
     public const int EACCES = 13;
     public const int EEXIST = 17;
     public const int EXDEV = 18;
+    public const int ENODEV = 19;
     public const int EINVAL = 22;
     public const int EFBIG = 27;
     public const int ENOSPC = 28;
@@ -21,7 +23,15 @@ internal static partial class Linux
     public const int ENOSYS = 38;
     public const int ELOOP = 40;
     public const int EOPNOTSUPP = 95;
+    public const int ENOTCONN = 107;
+    public const int ESHUTDOWN = 108;
+    public const int ETIMEDOUT = 110;
+    public const int EHOSTDOWN = 112;
+    public const int EHOSTUNREACH = 113;
+    public const int ESTALE = 116;
+    public const int EREMOTEIO = 121;
     public const int EDQUOT = 122;
+    public const int ENOMEDIUM = 123;
 
     private const int WriteAccess = 2;
     private const int StatfsSize = 256;
@@ -128,9 +138,19 @@ internal static partial class Linux
         _ => null,
     };
 
+    /// <summary>Whether it says that the filesystem itself does not serve: a disk that fails, a share that went away.</summary>
+    public static bool IsOutage(int error) =>
+        error is EIO or ENODEV or EREMOTEIO or ENOMEDIUM or ENOTCONN or ESHUTDOWN or ETIMEDOUT or EHOSTDOWN or EHOSTUNREACH or ESTALE;
+
+    /// <summary>
+    /// The error number of what .NET throws for a file. It asks once for each descriptor whether one can seek in it and takes every failure for a no,
+    /// so on a filesystem that is down it says that the file does not support seeking.
+    /// </summary>
+    public static int ErrorOf(Exception exception) => exception is NotSupportedException ? EIO : exception.HResult;
+
     /// <summary>An error number as a fault.</summary>
     public static StoreException Fault(int error, string what, string? key = null) =>
-        new(StoreError.Unexpected, $"{what}: {Marshal.GetPInvokeErrorMessage(error)} (errno {error}).", key);
+        new(IsOutage(error) ? StoreError.Unavailable : StoreError.Unexpected, $"{what}: {Marshal.GetPInvokeErrorMessage(error)} (errno {error}).", key);
 
     private static int Statx(SafeFileHandle directory, string name, int flags, out FileStatus status)
     {

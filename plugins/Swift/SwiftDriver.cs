@@ -29,6 +29,8 @@ internal sealed class SwiftDriver(
     SwiftSettings settings, SwiftConnection connection, SwiftTenants? tenants, IStoreContext context, int mostSegments, long largestObject, bool hasConditionalPut)
     : IStorageDriver
 {
+    private const int MostSettlingTries = 5;
+
     private readonly SegmentBuffers _buffers = new(settings.SegmentSize, settings.SegmentsInFlight + 1);
 
     public async ValueTask<StoreResult<IStoreWriter>> BeginWriteAsync(WriteRequest request, CancellationToken cancellationToken)
@@ -75,8 +77,8 @@ internal sealed class SwiftDriver(
             : OutcomeOf(place, status) ?? throw Odd(status, "The image could not be deleted", place.Name);
 
         // Also when the object is gone: an earlier call may have come as far as that.
-        if (place.Project is not null && outcome is StoreOutcome.Ok or StoreOutcome.Absent)
-            await RemoveContainerAsync(place, attempt: null, cancellationToken);
+        if (place.Project is not null && outcome is StoreOutcome.Ok or StoreOutcome.Absent && !await RemoveContainerAsync(place, attempt: null, cancellationToken))
+            WarnOfContents(place);
         return outcome;
     }
 
@@ -109,6 +111,11 @@ internal sealed class SwiftDriver(
                 place = tenants.PlaceOf(project, attempt.ImageId);
         }
 
+        await SettleAsync(place, attempt, keepCommitted, cancellationToken);
+    }
+
+    private async Task SettleAsync(ImagePlace place, WriteAttempt attempt, bool keepCommitted, CancellationToken cancellationToken)
+    {
         var (status, own) = await place.Connection.DescribeAsync(place.Container, place.Name, cancellationToken);
         if (own is null && status != HttpStatusCode.NotFound)
             throw Odd(status, "The image's name could not be examined", attempt.ImageId);
@@ -121,16 +128,24 @@ internal sealed class SwiftDriver(
             (isOurs, own) = (false, null);
         }
 
-        // Segments of an object that stays are its bytes.
-        if (!isOurs)
+        // Segments of an object that stays are its bytes. While they are removed another may arrive that was on its way: it is seen by that the
+        // container cannot go. Were the marker removed then, nobody would look for that segment again.
+        for (var tries = 1; ; tries++)
         {
-            await foreach (var segment in place.Connection.ListAsync(place.Container, SwiftNames.SegmentsOf(attempt), cancellationToken))
-                await place.Connection.RemoveAsync(place.Container, segment.Name, cancellationToken);
+            var isClean = isOurs || await RemoveSegmentsAsync(place, attempt, cancellationToken) == 0;
+            if (place.Project is null || own is not null || await RemoveContainerAsync(place, attempt, cancellationToken))
+                break;
+            if (isClean && tries > 1)
+            {
+                WarnOfContents(place);
+                break;
+            }
+
+            if (tries == MostSettlingTries)
+                throw new StoreException(StoreError.Unavailable, "Segments of the attempt keep arriving; it can be settled when they have.", attempt.ImageId);
         }
 
-        if (place.Project is not null && own is null)
-            await RemoveContainerAsync(place, attempt, cancellationToken);
-        await connection.RemoveAsync(settings.Container, marker, cancellationToken);
+        await connection.RemoveAsync(settings.Container, SwiftNames.MarkerOf(attempt), cancellationToken);
     }
 
     public ValueTask DisposeAsync()
@@ -185,12 +200,13 @@ internal sealed class SwiftDriver(
     }
 
     /// <summary>Removes what an attempt left. Never throws: what stays is residue.</summary>
-    internal async Task ReleaseAsync(WriteAttempt attempt)
+    /// <remarks>At its place, and not where its marker says: when it was settled meanwhile there is none, and segments that arrived since would stay.</remarks>
+    internal async Task ReleaseAsync(ImagePlace place, WriteAttempt attempt)
     {
         try
         {
             using var limit = new CancellationTokenSource(settings.OperationTimeout, context.Time);
-            await SettleAsync(attempt, keepCommitted: false, limit.Token);
+            await SettleAsync(place, attempt, keepCommitted: false, limit.Token);
         }
         catch (Exception exception) when (exception is StoreException or OperationCanceledException or ObjectDisposedException)
         {
@@ -244,11 +260,11 @@ internal sealed class SwiftDriver(
         }
         catch
         {
-            await ReleaseAsync(attempt);
+            await ReleaseAsync(place, attempt);
             throw;
         }
 
-        await ReleaseAsync(attempt);
+        await ReleaseAsync(place, attempt);
         return outcome;
 
         void Allow(HttpRequestMessage request)
@@ -262,21 +278,37 @@ internal sealed class SwiftDriver(
         }
     }
 
-    // Of an attempt that others of the image follow, the container is theirs.
-    private async Task RemoveContainerAsync(ImagePlace place, WriteAttempt? attempt, CancellationToken cancellationToken)
+    private static async Task<int> RemoveSegmentsAsync(ImagePlace place, WriteAttempt attempt, CancellationToken cancellationToken)
+    {
+        var removed = 0;
+        await foreach (var segment in place.Connection.ListAsync(place.Container, SwiftNames.SegmentsOf(attempt), cancellationToken))
+        {
+            await place.Connection.RemoveAsync(place.Container, segment.Name, cancellationToken);
+            removed++;
+        }
+
+        return removed;
+    }
+
+    // Of an attempt that others of the image follow, the container is theirs. False when something is in it.
+    private async Task<bool> RemoveContainerAsync(ImagePlace place, WriteAttempt? attempt, CancellationToken cancellationToken)
     {
         await foreach (var found in connection.ListAsync(settings.Container, SwiftNames.MarkersOf(place.Name), cancellationToken))
         {
             if (SwiftNames.TryParseMarker(found.Name, out var other) && other != attempt)
-                return;
+                return true;
         }
 
         using var answer = await place.Connection.SendAsync(HttpMethod.Delete, $"/{Uri.EscapeDataString(place.Container)}", null, cancellationToken);
         if (answer.StatusCode == HttpStatusCode.Conflict)
-            context.Log(StoreLogLevel.Warning, $"Container '{place.Container}' of project '{place.Project}' stays: it holds objects that are not of the image, or is not up to date.");
-        else if (!answer.IsSuccessStatusCode && answer.StatusCode != HttpStatusCode.NotFound)
+            return false;
+        if (!answer.IsSuccessStatusCode && answer.StatusCode != HttpStatusCode.NotFound)
             throw place.Connection.FaultOf(answer, $"Container '{place.Container}' of project '{place.Project}' could not be deleted");
+        return true;
     }
+
+    private void WarnOfContents(ImagePlace place) =>
+        context.Log(StoreLogLevel.Warning, $"Container '{place.Container}' of project '{place.Project}' stays: it holds objects that are not of the image, or is not up to date.");
 
     // In a project's account nothing is denied to us, or the role is gone.
     private static StoreOutcome? OutcomeOf(ImagePlace place, HttpStatusCode status) =>

@@ -120,7 +120,7 @@ internal sealed class SwiftWriter(
         await ((Task)Task.WhenAll(_segments)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _collected?.Dispose();
         if (_committed is null && _touched)
-            await driver.ReleaseAsync(_attempt);
+            await driver.ReleaseAsync(place, _attempt);
         _ending.Dispose();
         _free.Dispose();
     }

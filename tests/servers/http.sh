@@ -52,7 +52,7 @@ http {
     location /norange/ { alias $D/files/; max_ranges 0; }
     location /untagged/ { alias $D/files/; etag off; }
     location /private/ { alias $D/files/; auth_basic test; auth_basic_user_file $D/htpasswd; }
-    location /redirect/ { rewrite ^/redirect/(.*)\$ /\$1 redirect; }
+    location /redirect/ { absolute_redirect off; rewrite ^/redirect/(.*)\$ /\$1 redirect; }
     location /tls/ { return 302 https://127.0.0.1:$TLS_PORT/private/sample; }
     location = /loop { return 302 /loop; }
     location = /error { return 503; }

@@ -43,8 +43,15 @@ internal sealed class ShelfStore(string storeId, string directory) : IStorageDri
         var attempt = request.Attempt;
         if (File.Exists(NameOf(attempt.ImageId)))
             return ValueTask.FromResult<StoreResult<IStoreWriter>>(StoreOutcome.Duplicate);
-        var data = File.OpenHandle(DataOf(attempt), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        return ValueTask.FromResult<StoreResult<IStoreWriter>>(new ShelfWriter(this, attempt, data));
+        try
+        {
+            var data = File.OpenHandle(DataOf(attempt), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            return ValueTask.FromResult<StoreResult<IStoreWriter>>(new ShelfWriter(this, attempt, data));
+        }
+        catch (IOException fault) when (IsFull(fault))
+        {
+            return ValueTask.FromResult<StoreResult<IStoreWriter>>(StoreOutcome.Full);
+        }
     }
 
     public ValueTask<StoreResult<IByteSource>> OpenAsync(string location, CancellationToken cancellationToken)
@@ -97,17 +104,21 @@ internal sealed class ShelfStore(string storeId, string directory) : IStorageDri
             return ValueTask.CompletedTask;
         if (isOurs)
             File.Delete(NameOf(attempt.ImageId));
+        File.Delete(UnnamedOf(attempt));
         File.Delete(DataOf(attempt));
         return ValueTask.CompletedTask;
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
+    // ENOSPC and EDQUOT, which .NET puts into HResult on Linux. A full disk is an outcome that the host expects, not a fault.
+    internal static bool IsFull(IOException fault) => fault.HResult is 28 or 122;
+
     internal StoreResult<StoredObject> Publish(WriteAttempt attempt, long size)
     {
         if (!File.Exists(DataOf(attempt)))
             throw new StoreException(StoreError.Unexpected, "The attempt was settled before its commit.", attempt.ImageId);
-        var unnamed = DataOf(attempt) + ".name";
+        var unnamed = UnnamedOf(attempt);
         File.WriteAllText(unnamed, attempt.AttemptId);
         try
         {
@@ -127,6 +138,9 @@ internal sealed class ShelfStore(string storeId, string directory) : IStorageDri
     private string NameOf(string image) => Path.Combine(directory, image);
 
     private string DataOf(WriteAttempt attempt) => Path.Combine(directory, $"{attempt.ImageId}.{attempt.AttemptId}.data");
+
+    // The name before it has its place.
+    private string UnnamedOf(WriteAttempt attempt) => DataOf(attempt) + ".name";
 
     private string? WinnerOf(string image)
     {
@@ -161,7 +175,15 @@ internal sealed class ShelfWriter(ShelfStore store, WriteAttempt attempt, SafeFi
     public async ValueTask<StoreOutcome> WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         // The buffer is the host's and changes as soon as this task ends: write it or copy it before.
-        await RandomAccess.WriteAsync(data, bytes, length, cancellationToken);
+        try
+        {
+            await RandomAccess.WriteAsync(data, bytes, length, cancellationToken);
+        }
+        catch (IOException fault) when (ShelfStore.IsFull(fault))
+        {
+            return StoreOutcome.Full;
+        }
+
         length += bytes.Length;
         return StoreOutcome.Ok;
     }
@@ -177,10 +199,18 @@ internal sealed class ShelfWriter(ShelfStore store, WriteAttempt attempt, SafeFi
     public ValueTask<StoreResult<StoredObject>> CommitAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        RandomAccess.FlushToDisk(data);
-        var result = store.Publish(attempt, length);
-        committed |= result.IsOk;
-        return ValueTask.FromResult(result);
+        try
+        {
+            // Some filesystems find out only now that there is no room.
+            RandomAccess.FlushToDisk(data);
+            var result = store.Publish(attempt, length);
+            committed |= result.IsOk;
+            return ValueTask.FromResult(result);
+        }
+        catch (IOException fault) when (ShelfStore.IsFull(fault))
+        {
+            return ValueTask.FromResult<StoreResult<StoredObject>>(StoreOutcome.Full);
+        }
     }
 
     // Without a commit, dispose is the abort. May be called twice.

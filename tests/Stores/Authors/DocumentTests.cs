@@ -36,6 +36,8 @@ public sealed class DocumentTests : IDisposable
         (await DotnetAsync(["build", root["driver"], "-c", "Release", "-v", "q", "--nologo", "-o", root["built"]])).Succeeded();
 
         await ConformAsync(root["built"]);
+        if (Environment.IsPrivilegedProcess)
+            await FillAsync(root["built"]);
     }
 
     [Fact]
@@ -90,6 +92,33 @@ public sealed class DocumentTests : IDisposable
             {
                 // The example has no holes and no local files to show.
             }
+        }
+    }
+
+    // A disk without room is an outcome from whatever call meets it, and nothing of the attempt stays.
+    private async Task FillAsync(string folder)
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        await using var disk = await SmallDisk.MountAsync(root["small"], mebibytes: 3);
+        await using var set = await StoreSet.OpenAsync(
+            PluginCatalog.Of(folder),
+            [StoreSets.Store("tested", "shelf", ("directory", disk.Path))],
+            new StoreSetOptions { ScratchRoot = root["scratch"] },
+            Quiet.Loggers,
+            TimeProvider.System,
+            cancel);
+        foreach (var atCommit in new[] { false, true })
+        {
+            var request = new WriteRequest(new WriteAttempt(Guid.NewGuid().ToString("D"), Guid.NewGuid().ToString("N")), DeclaredSize: null, ProjectId: null);
+            await using (var writer = (await set.Default.Driver.BeginWriteAsync(request, cancel)).Value!)
+            {
+                Assert.Equal(StoreOutcome.Ok, await writer.WriteAsync(new byte[1 << 20], cancel));
+                await disk.FillAsync("other", mebibytes: 2);
+                Assert.Equal(StoreOutcome.Full, atCommit ? (await writer.CommitAsync(cancel)).Outcome : await writer.WriteAsync(new byte[1 << 20], cancel));
+            }
+
+            Assert.Equal("other", Path.GetFileName(Assert.Single(Directory.GetFiles(disk.Path))));
+            File.Delete(Path.Combine(disk.Path, "other"));
         }
     }
 

@@ -1,7 +1,9 @@
 using GlanceGateway.Abstractions;
 using GlanceGateway.Conformance;
 using GlanceGateway.Plugins.GridFs;
+using GlanceGateway.Stores.Tests.Faults;
 using GlanceGateway.Testing;
+using MongoDB.Bson;
 using MongoDB.Driver;
 
 namespace GlanceGateway.Stores.Tests.Conformance;
@@ -24,13 +26,25 @@ public sealed class GridFsFixture(bool hosted) : DriverFixture
     private readonly string database = $"glance-{Guid.NewGuid():N}";
     private readonly List<IAsyncDisposable> opened = [];
     private MongoServer? server;
+    private FaultProxy? line;
+    private MongoClient? client;
 
     public override string DriverName => "gridfs";
 
     public override async ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken)
     {
         server = await SharedMongoServer.GetAsync();
+        client ??= new MongoClient(server.ClientSettings);
         var options = server.Options(database);
+        if (server.IsOnLoopback)
+        {
+            line ??= new FaultProxy(server.Port);
+            options["uri"] = $"mongodb://127.0.0.1:{line.Port}/?directConnection=true";
+
+            // The library looks for a server for so long before it says that there is none.
+            options["connect_timeout"] = "2s";
+        }
+
         if (!hosted)
         {
             var factory = new GridFsDriverFactory();
@@ -52,6 +66,30 @@ public sealed class GridFsFixture(bool hosted) : DriverFixture
         return set.Default.Driver;
     }
 
+    public override bool CanBreak => server is { IsOnLoopback: true };
+
+    public override ValueTask BreakAsync(CancellationToken cancellationToken)
+    {
+        line!.Begin(NetworkFault.Refusal, afterBytes: 0);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask MendAsync(CancellationToken cancellationToken)
+    {
+        line!.End();
+        return ValueTask.CompletedTask;
+    }
+
+    // Documents of all collections: files, chunks and what else the driver keeps.
+    public override async ValueTask<long?> CountStoredAsync(CancellationToken cancellationToken)
+    {
+        var store = client!.GetDatabase(database);
+        var count = 0L;
+        foreach (var collection in await (await store.ListCollectionNamesAsync(cancellationToken: cancellationToken)).ToListAsync(cancellationToken))
+            count += await store.GetCollection<BsonDocument>(collection).CountDocumentsAsync(new BsonDocument(), cancellationToken: cancellationToken);
+        return count;
+    }
+
     public override ValueTask<IStorageDriver> ReopenAsync(IStorageDriver killed, CancellationToken cancellationToken) => OpenAsync(cancellationToken);
 
     public override IEnumerable<string> ForeignLocations(string location)
@@ -68,10 +106,12 @@ public sealed class GridFsFixture(bool hosted) : DriverFixture
     {
         foreach (var one in opened)
             await one.DisposeAsync();
-        if (server is not null)
+        if (line is not null)
+            await line.DisposeAsync();
+        if (client is not null)
         {
-            using var client = new MongoClient(server.ClientSettings);
             await client.DropDatabaseAsync(database);
+            client.Dispose();
         }
 
         root.Dispose();

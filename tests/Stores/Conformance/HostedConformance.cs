@@ -19,6 +19,8 @@ public sealed class HostedFixture(string project, string driver, bool durable) :
 {
     private readonly TempDirectory root = new();
     private readonly List<StoreSet> sets = [];
+    private BreakableDisk? disk;
+    private string images = "";
 
     public override string DriverName => driver;
 
@@ -26,12 +28,16 @@ public sealed class HostedFixture(string project, string driver, bool durable) :
 
     public override async ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken)
     {
+        if (durable && disk is null && BreakableDisk.IsExpected)
+            disk = await SharedBreakableDisks.GetAsync("hosted filesystem");
+        if (images.Length == 0)
+            images = Path.Combine(disk?.Path ?? root.Path, Guid.NewGuid().ToString("N"));
         PluginFolders.CopyProduct(project, root["plugins"]);
         var definition = new StoreDefinition
         {
             Id = "tested",
             Driver = driver,
-            Options = durable ? new Dictionary<string, object?> { ["directory"] = root["images"] } : new Dictionary<string, object?> { ["max_size"] = "1TiB" },
+            Options = durable ? new Dictionary<string, object?> { ["directory"] = images } : new Dictionary<string, object?> { ["max_size"] = "1TiB" },
         };
         var set = await StoreSet.OpenAsync(
             PluginCatalog.Scan([root["plugins"]]),
@@ -44,13 +50,19 @@ public sealed class HostedFixture(string project, string driver, bool durable) :
         return set.Default.Driver;
     }
 
+    public override bool CanBreak => disk is not null;
+
+    public override async ValueTask BreakAsync(CancellationToken cancellationToken) => await disk!.BreakAsync();
+
+    public override async ValueTask MendAsync(CancellationToken cancellationToken) => await disk!.MendAsync();
+
     public override ValueTask<IStorageDriver> ReopenAsync(IStorageDriver killed, CancellationToken cancellationToken) =>
         durable ? OpenAsync(cancellationToken) : ValueTask.FromResult(killed);
 
     public override async ValueTask<long?> CountStoredAsync(CancellationToken cancellationToken)
     {
         if (durable)
-            return Directory.GetFileSystemEntries(root["images"]).Length;
+            return Directory.GetFileSystemEntries(images).Length;
         var room = await ((IStoreCapacity)sets[0].Default.Driver).GetCapacityAsync(cancellationToken);
         return room.Total - room.Free;
     }
@@ -59,6 +71,8 @@ public sealed class HostedFixture(string project, string driver, bool durable) :
     {
         foreach (var set in sets)
             await set.DisposeAsync();
+        if (disk is not null && Directory.Exists(images))
+            Directory.Delete(images, recursive: true);
         root.Dispose();
         await base.DisposeAsync();
     }

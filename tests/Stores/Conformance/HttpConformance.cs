@@ -2,6 +2,7 @@ using System.Net;
 using GlanceGateway.Abstractions;
 using GlanceGateway.Conformance;
 using GlanceGateway.Plugins.Http;
+using GlanceGateway.Stores.Tests.Faults;
 using GlanceGateway.Testing;
 
 namespace GlanceGateway.Stores.Tests.Conformance;
@@ -31,6 +32,7 @@ public sealed class HttpFixture(bool hosted, string prefix) : DriverFixture
     private readonly TempDirectory _root = new();
     private readonly List<IAsyncDisposable> _opened = [];
     private WebServer? _server;
+    private FaultProxy? _line;
 
     public override string DriverName => "http";
 
@@ -39,7 +41,22 @@ public sealed class HttpFixture(bool hosted, string prefix) : DriverFixture
     public override async ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken)
     {
         _server = await SharedWebServer.GetAsync();
+        _line ??= new FaultProxy(new Uri(_server.Url).Port);
         return hosted ? await OpenHostedAsync(cancellationToken) : await OpenBareAsync(cancellationToken);
+    }
+
+    public override bool CanBreak => true;
+
+    public override ValueTask BreakAsync(CancellationToken cancellationToken)
+    {
+        _line!.Begin(NetworkFault.Refusal, afterBytes: 0);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask MendAsync(CancellationToken cancellationToken)
+    {
+        _line!.End();
+        return ValueTask.CompletedTask;
     }
 
     public override ValueTask<IStorageDriver> ReopenAsync(IStorageDriver killed, CancellationToken cancellationToken) => OpenAsync(cancellationToken);
@@ -48,13 +65,15 @@ public sealed class HttpFixture(bool hosted, string prefix) : DriverFixture
     {
         var name = Guid.NewGuid().ToString();
         await File.WriteAllBytesAsync(_server!.PathOf(name), bytes, cancellationToken);
-        return $"{_server.Url}/{prefix}{name}";
+        return $"http://127.0.0.1:{_line!.Port}/{prefix}{name}";
     }
 
     public override async ValueTask DisposeAsync()
     {
         foreach (var one in _opened)
             await one.DisposeAsync();
+        if (_line is not null)
+            await _line.DisposeAsync();
         _root.Dispose();
         await base.DisposeAsync();
     }

@@ -1,6 +1,10 @@
+using Amazon.Runtime;
+using Amazon.S3;
+using Amazon.S3.Model;
 using GlanceGateway.Abstractions;
 using GlanceGateway.Conformance;
 using GlanceGateway.Plugins.S3;
+using GlanceGateway.Stores.Tests.Faults;
 using GlanceGateway.Testing;
 
 namespace GlanceGateway.Stores.Tests.Conformance;
@@ -28,6 +32,8 @@ public sealed class S3Fixture(bool hosted, string partSize) : DriverFixture
     private readonly string bucket = $"glance-{Guid.NewGuid():N}";
     private readonly List<IAsyncDisposable> opened = [];
     private RadosGateway? server;
+    private FaultProxy? line;
+    private AmazonS3Client? client;
 
     public override string DriverName => "s3";
 
@@ -40,9 +46,13 @@ public sealed class S3Fixture(bool hosted, string partSize) : DriverFixture
     public override async ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken)
     {
         server = await SharedRadosGateway.GetAsync();
+        line ??= new FaultProxy(new Uri(server.Endpoint).Port);
+        client ??= new AmazonS3Client(
+            new BasicAWSCredentials(server.AccessKey, server.SecretKey),
+            new AmazonS3Config { ServiceURL = server.Endpoint, ForcePathStyle = true, RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED });
         var options = new Dictionary<string, object?>
         {
-            ["endpoint"] = server.Endpoint,
+            ["endpoint"] = $"http://127.0.0.1:{line.Port}",
             ["bucket"] = bucket,
             ["access_key"] = server.AccessKey,
             ["secret_key"] = server.SecretKey,
@@ -52,12 +62,37 @@ public sealed class S3Fixture(bool hosted, string partSize) : DriverFixture
         return hosted ? await OpenHostedAsync(options, cancellationToken) : await OpenBareAsync(options, cancellationToken);
     }
 
+    public override bool CanBreak => true;
+
+    public override ValueTask BreakAsync(CancellationToken cancellationToken)
+    {
+        line!.Begin(NetworkFault.Refusal, afterBytes: 0);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask MendAsync(CancellationToken cancellationToken)
+    {
+        line!.End();
+        return ValueTask.CompletedTask;
+    }
+
+    // Objects, and multipart uploads that nobody has ended.
+    public override async ValueTask<long?> CountStoredAsync(CancellationToken cancellationToken)
+    {
+        var count = 0L;
+        await foreach (var _ in client!.Paginators.ListObjectsV2(new ListObjectsV2Request { BucketName = bucket }).S3Objects.WithCancellation(cancellationToken))
+            count++;
+        await foreach (var _ in client.Paginators.ListMultipartUploads(new ListMultipartUploadsRequest { BucketName = bucket }).Uploads.WithCancellation(cancellationToken))
+            count++;
+        return count;
+    }
+
     public override ValueTask<IStorageDriver> ReopenAsync(IStorageDriver killed, CancellationToken cancellationToken) => OpenAsync(cancellationToken);
 
     public override IEnumerable<string> ForeignLocations(string location)
     {
         var id = Guid.NewGuid();
-        var host = new Uri(server!.Endpoint).Authority;
+        var host = $"127.0.0.1:{line!.Port}";
         return
         [
             $"s3+http://{host}/{bucket}", $"s3+http://{host}/{bucket}/", $"s3+http://{host}/{bucket}//{id}", $"s3+http://{host}/{bucket}/a/{id}", $"s3+http://{host}/{bucket}x/{id}",
@@ -71,6 +106,9 @@ public sealed class S3Fixture(bool hosted, string partSize) : DriverFixture
     {
         foreach (var one in opened)
             await one.DisposeAsync();
+        if (line is not null)
+            await line.DisposeAsync();
+        client?.Dispose();
         root.Dispose();
         await base.DisposeAsync();
     }

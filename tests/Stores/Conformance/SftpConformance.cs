@@ -1,6 +1,7 @@
 using GlanceGateway.Abstractions;
 using GlanceGateway.Conformance;
 using GlanceGateway.Plugins.Sftp;
+using GlanceGateway.Stores.Tests.Faults;
 using GlanceGateway.Testing;
 
 namespace GlanceGateway.Stores.Tests.Conformance;
@@ -22,6 +23,7 @@ public sealed class SftpFixture(bool hosted) : DriverFixture
     private readonly string folder = Guid.NewGuid().ToString("N");
     private readonly List<IAsyncDisposable> opened = [];
     private SftpServer? server;
+    private FaultProxy? line;
 
     public override string DriverName => "sftp";
 
@@ -30,10 +32,11 @@ public sealed class SftpFixture(bool hosted) : DriverFixture
     public override async ValueTask<IStorageDriver> OpenAsync(CancellationToken cancellationToken)
     {
         server = await SharedSftpServer.GetAsync();
+        line ??= new FaultProxy(server.Port);
         var options = new Dictionary<string, object?>
         {
             ["host"] = "127.0.0.1",
-            ["port"] = (long)server.Port,
+            ["port"] = (long)line.Port,
             ["user"] = server.User,
             ["password"] = server.Password,
             ["host_key_fingerprint"] = server.Fingerprint,
@@ -42,12 +45,26 @@ public sealed class SftpFixture(bool hosted) : DriverFixture
         return hosted ? await OpenHostedAsync(options, cancellationToken) : await OpenBareAsync(options, cancellationToken);
     }
 
+    public override bool CanBreak => true;
+
+    public override ValueTask BreakAsync(CancellationToken cancellationToken)
+    {
+        line!.Begin(NetworkFault.Refusal, afterBytes: 0);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask MendAsync(CancellationToken cancellationToken)
+    {
+        line!.End();
+        return ValueTask.CompletedTask;
+    }
+
     public override ValueTask<IStorageDriver> ReopenAsync(IStorageDriver killed, CancellationToken cancellationToken) => OpenAsync(cancellationToken);
 
     public override IEnumerable<string> ForeignLocations(string location)
     {
         var id = Guid.NewGuid();
-        var (port, home) = (server!.Port, $"{server.Directory}/{folder}");
+        var (port, home) = (line!.Port, $"{server!.Directory}/{folder}");
         var at = $"sftp://127.0.0.1:{port}";
         return
         [
@@ -65,6 +82,8 @@ public sealed class SftpFixture(bool hosted) : DriverFixture
     {
         foreach (var one in opened)
             await one.DisposeAsync();
+        if (line is not null)
+            await line.DisposeAsync();
         if (server is not null && Directory.Exists(Path.Combine(server.LocalDirectory, folder)))
             Directory.Delete(Path.Combine(server.LocalDirectory, folder), recursive: true);
         root.Dispose();

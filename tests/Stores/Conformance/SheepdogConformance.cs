@@ -3,6 +3,7 @@ using GlanceGateway.Abstractions;
 using GlanceGateway.Conformance;
 using GlanceGateway.Plugins.Sheepdog;
 using GlanceGateway.Stores.Tests.Sheepdog;
+using GlanceGateway.Stores.Tests.Faults;
 using GlanceGateway.Testing;
 
 namespace GlanceGateway.Stores.Tests.Conformance;
@@ -26,6 +27,7 @@ public sealed class SheepdogFixture(bool hosted) : DriverFixture
     private readonly TempDirectory root = new();
     private readonly List<IAsyncDisposable> opened = [];
     private StandInSheep? standIn;
+    private FaultProxy? line;
     private string host = "127.0.0.1";
     private long port;
 
@@ -45,7 +47,8 @@ public sealed class SheepdogFixture(bool hosted) : DriverFixture
         else
         {
             standIn ??= StandInSheep.Start();
-            port = standIn.Port;
+            line ??= new FaultProxy(standIn.Port);
+            port = line.Port;
         }
 
         var driver = await OpenDriverAsync(cancellationToken);
@@ -56,6 +59,20 @@ public sealed class SheepdogFixture(bool hosted) : DriverFixture
         }
 
         return driver;
+    }
+
+    public override bool CanBreak => line is not null;
+
+    public override ValueTask BreakAsync(CancellationToken cancellationToken)
+    {
+        line!.Begin(NetworkFault.Refusal, afterBytes: 0);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask MendAsync(CancellationToken cancellationToken)
+    {
+        line!.End();
+        return ValueTask.CompletedTask;
     }
 
     public override ValueTask<IStorageDriver> ReopenAsync(IStorageDriver killed, CancellationToken cancellationToken) => OpenDriverAsync(cancellationToken);
@@ -78,6 +95,8 @@ public sealed class SheepdogFixture(bool hosted) : DriverFixture
     {
         foreach (var one in opened)
             await one.DisposeAsync();
+        if (line is not null)
+            await line.DisposeAsync();
         root.Dispose();
         if (standIn is not null)
         {

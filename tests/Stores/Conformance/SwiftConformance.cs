@@ -1,6 +1,7 @@
 using GlanceGateway.Abstractions;
 using GlanceGateway.Conformance;
 using GlanceGateway.Plugins.Swift;
+using GlanceGateway.Stores.Tests.Faults;
 using GlanceGateway.Testing;
 
 namespace GlanceGateway.Stores.Tests.Conformance;
@@ -56,6 +57,8 @@ public sealed class SwiftFixture(bool hosted, string segmentSize, SwiftKind kind
     private readonly TempDirectory _root = new();
     private readonly string _container = $"glance-{Guid.NewGuid():N}";
     private readonly List<IAsyncDisposable> _opened = [];
+    private FaultProxy? _line;
+    private SwiftAccount? _account;
     private Uri? _authUrl;
     private string? _project;
 
@@ -83,11 +86,45 @@ public sealed class SwiftFixture(bool hosted, string segmentSize, SwiftKind kind
             _project = await (await SharedSwiftServer.GetWithKeystoneAsync()).DemoProjectAsync();
         }
 
+        // The token is kept, so with Keystone too it is enough that Swift is out of reach.
+        _account ??= kind is SwiftKind.TempAuth or SwiftKind.RadosGateway
+            ? await SwiftAccount.LogInAsync((string)options["auth_url"]!, (string)options["username"]!, (string)options["password"]!, cancellationToken)
+            : await (await SharedSwiftServer.GetWithKeystoneAsync()).ServiceAccountAsync();
+        _line ??= new FaultProxy(new Uri(_account.Url).Port);
+        if (kind is SwiftKind.TempAuth or SwiftKind.RadosGateway)
+            options["auth_url"] = Through(_line, (string)options["auth_url"]!);
+        options["storage_url"] = Through(_line, _account.Url);
         options["container"] = _container;
         options["create_container"] = true;
         options["segment_size"] = segmentSize;
         _authUrl = new Uri((string)options["auth_url"]!);
         return hosted ? await OpenHostedAsync(options, cancellationToken) : await OpenBareAsync(options, cancellationToken);
+    }
+
+    public override bool CanBreak => true;
+
+    public override ValueTask BreakAsync(CancellationToken cancellationToken)
+    {
+        _line!.Begin(NetworkFault.Refusal, afterBytes: 0);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask MendAsync(CancellationToken cancellationToken)
+    {
+        _line!.End();
+        return ValueTask.CompletedTask;
+    }
+
+    // Objects, and the containers of the images of other projects.
+    public override async ValueTask<long?> CountStoredAsync(CancellationToken cancellationToken)
+    {
+        long count = await _account!.CountAsync(_container, cancellationToken);
+        if (kind != SwiftKind.Tenants)
+            return count;
+        var tenant = _account.At(_account.Url[..(_account.Url.LastIndexOf("KEY_", StringComparison.Ordinal) + "KEY_".Length)] + _project);
+        foreach (var container in await tenant.ListContainersAsync(_container, cancellationToken))
+            count += 1 + await tenant.CountAsync(container, cancellationToken);
+        return count;
     }
 
     public override ValueTask<IStorageDriver> ReopenAsync(IStorageDriver killed, CancellationToken cancellationToken) => OpenAsync(cancellationToken);
@@ -110,6 +147,8 @@ public sealed class SwiftFixture(bool hosted, string segmentSize, SwiftKind kind
     {
         foreach (var one in _opened)
             await one.DisposeAsync();
+        if (_line is not null)
+            await _line.DisposeAsync();
         _root.Dispose();
         await base.DisposeAsync();
     }
@@ -148,6 +187,8 @@ public sealed class SwiftFixture(bool hosted, string segmentSize, SwiftKind kind
         ];
     }
 
+    private static string Through(FaultProxy line, string url) => new UriBuilder(url) { Port = line.Port }.Uri.AbsoluteUri;
+
     private static async Task<Dictionary<string, object?>> OptionsOfRadosAsync()
     {
         var server = await SharedRadosGateway.GetAsync();
@@ -157,7 +198,6 @@ public sealed class SwiftFixture(bool hosted, string segmentSize, SwiftKind kind
             ["auth_version"] = 1L,
             ["username"] = "glance:swift",
             ["password"] = server.SecretKey,
-            ["storage_url"] = server.Endpoint + "/swift/v1",
         };
     }
 

@@ -15,6 +15,7 @@ public sealed class SwiftServer : IAsyncDisposable
     private readonly Dictionary<string, string> _environment;
     private Dictionary<string, string> _settings = [];
     private Task<string>? _demoProject;
+    private Task<SwiftAccount>? _serviceAccount;
 
     private SwiftServer(bool keystone)
     {
@@ -75,6 +76,19 @@ public sealed class SwiftServer : IAsyncDisposable
             return _demoProject ??= AskAsync();
 
         async Task<string> AskAsync() => (await LogInAsync("demo", "demo")).Project;
+    }
+
+    /// <summary>The account of the driver's own user, who may use all; logged in to once.</summary>
+    internal Task<SwiftAccount> ServiceAccountAsync()
+    {
+        lock (_environment)
+            return _serviceAccount ??= AskAsync();
+
+        async Task<SwiftAccount> AskAsync()
+        {
+            var (token, _, account) = await LogInAsync("glance", "service");
+            return new SwiftAccount(account, token);
+        }
     }
 
     /// <summary>Logs in to Keystone as one of its users.</summary>
