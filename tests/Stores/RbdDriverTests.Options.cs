@@ -51,6 +51,23 @@ public sealed partial class RbdDriverTests
     }
 
     [Fact]
+    public async Task Who_may_only_read_reads_and_is_denied_the_rest()
+    {
+        var bytes = new byte[2 * 1024 * 1024];
+        bytes[4711] = 1;
+        var (location, id) = await StoreAsync(bytes);
+        await File.WriteAllTextAsync(
+            root["reader.keyring"], await server.MustAsync("ceph", "auth", "get-or-create", "client.reader", "mon", "profile rbd", "osd", $"profile rbd-read-only pool={Pool}"), Cancel);
+        var reader = await OpenAsync(("user", "reader"), ("keyring", root["reader.keyring"]));
+
+        Assert.Equal(bytes, await ReadAsync(location, reader));
+        Assert.Equal(StoreOutcome.Denied, (await reader.BeginWriteAsync(new WriteRequest(NewAttempt(), 1, ProjectId: null), Cancel)).Outcome);
+        Assert.Equal(StoreOutcome.Denied, await reader.DeleteAsync(location, Cancel));
+        Assert.Equal(bytes, await ReadAsync(location));
+        Assert.True(await IsProtectedAsync(id));
+    }
+
+    [Fact]
     public void Library_that_is_missing_is_named_with_its_packages()
     {
         var fault = Assert.Throws<StoreException>(() => CephLibraries.Require("libglance-none.so.2"));

@@ -34,7 +34,7 @@ internal static class Errno
         EEXIST => StoreOutcome.Duplicate,
         EBUSY => StoreOutcome.InUse,
         ENOSPC or EDQUOT => StoreOutcome.Full,
-        EPERM or EACCES or EROFS => StoreOutcome.Denied,
+        EPERM or EACCES => StoreOutcome.Denied,
         _ => null,
     };
 
@@ -42,7 +42,7 @@ internal static class Errno
     public static StoreError KindOf(int error) => error switch
     {
         ETIMEDOUT => StoreError.TimedOut,
-        ENOTCONN or ESHUTDOWN => StoreError.Unavailable,
+        ENOTCONN or ESHUTDOWN or EROFS => StoreError.Unavailable,
         _ => StoreError.Unexpected,
     };
 
@@ -51,6 +51,8 @@ internal static class Errno
     {
         ESHUTDOWN => "the cluster has shut out this client (errno 108)",
         ETIMEDOUT => "the cluster did not answer in time (errno 110)",
+        // Who may not write is told EPERM. librbd says this when it asked for the lock and had no answer.
+        EROFS => "the image's exclusive lock could not be had (errno 30)",
         _ => $"{Marshal.GetPInvokeErrorMessage(error)} (errno {error})",
     };
 }
