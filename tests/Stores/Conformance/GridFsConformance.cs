@@ -42,7 +42,7 @@ public sealed class GridFsFixture(bool hosted) : DriverFixture
             options["uri"] = $"mongodb://127.0.0.1:{line.Port}/?directConnection=true";
 
             // The library looks for a server for so long before it says that there is none.
-            options["connect_timeout"] = "2s";
+            options["connect_timeout"] = "1s";
         }
 
         if (!hosted)
