@@ -154,6 +154,7 @@ public sealed class ImageRegistry : IAsyncDisposable
     /// <summary>Removes changes from before a time; the newest one always stays. Who follows the feed from an older one misses what was removed.</summary>
     public async Task PruneChangesAsync(DateTimeOffset olderThan, CancellationToken cancellationToken)
     {
+        await _engine.PruneAsync(cancellationToken);
         var keep = await _engine.ReadAsync((connection, token) => FollowReads.FirstKeptChangeAsync(connection, olderThan, token), cancellationToken);
         while (await WriteAsync((unit, token) => ((SqlTransaction)unit).PruneChangesAsync(keep, ChangesPrunedAtOnce, token), cancellationToken) != 0)
             cancellationToken.ThrowIfCancellationRequested();

@@ -8,6 +8,7 @@ public sealed class ImageCatalog
 {
     /// <summary>How often a change is tried when others change the same image. Of those that meet, one wins each round, so this is how many may meet.</summary>
     private const int MostAttempts = 128;
+    private const int MostLocationAttempts = 4;
 
     private readonly ImageRegistry registry;
     private readonly PolicyRules policy;
@@ -129,12 +130,21 @@ public sealed class ImageCatalog
             return after;
         }
 
-        if (LocationEdits.Are(edits))
+        // Few times: what is added may be read whole each time.
+        for (var attempt = 0; LocationEdits.Are(edits); attempt++)
         {
             var image = await access.FindForAsync(caller, id, PolicyAction.ModifyImage, cancellationToken);
             var after = Edit(image);
             values.RequireQuotas(after, image);
-            return protections.Shown(caller, await locations.UpdateAsync(caller, image, edits, after, cancellationToken));
+            if (await locations.UpdateAsync(caller, image, edits, after, cancellationToken) is { } saved)
+            {
+                return protections.Shown(caller, saved);
+            }
+
+            if (attempt == MostLocationAttempts)
+            {
+                throw ImageAccess.ChangedMeanwhile(id);
+            }
         }
 
         return protections.Shown(caller, await ChangeAsync(caller, id, PolicyAction.ModifyImage, Edit, cancellationToken));
@@ -213,7 +223,7 @@ public sealed class ImageCatalog
             }
         }
 
-        throw new ImageException(ImageError.Conflict, $"Image {id} is being changed by others at the same time; try again.");
+        throw ImageAccess.ChangedMeanwhile(id);
     }
 
     private Image SetTags(Image image, string[] tags)

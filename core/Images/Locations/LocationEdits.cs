@@ -27,7 +27,8 @@ internal sealed class LocationEdits(
     /// <param name="edits">All edits of the patch, in order.</param>
     /// <param name="after">What the edits that are not of locations make of the image.</param>
     /// <param name="cancellationToken">Ends the call until the locations are recorded.</param>
-    public async Task<Image> UpdateAsync(Caller caller, Image before, IReadOnlyList<ImageEdit> edits, Image after, CancellationToken cancellationToken)
+    /// <returns>What is saved; null when the image was changed meanwhile, such as by the end of a hash, and nothing has happened: the edits are to be applied again.</returns>
+    public async Task<Image?> UpdateAsync(Caller caller, Image before, IReadOnlyList<ImageEdit> edits, Image after, CancellationToken cancellationToken)
     {
         var entries = before.Locations.Select(location => new Entry(location.Url, location.Metadata, location, null)).ToList();
         try
@@ -50,13 +51,18 @@ internal sealed class LocationEdits(
             }
 
             var quota = await quotas.OpenAsync(before.Owner, cancellationToken);
-            var (saved, work) = await registry.WriteAsync((tx, ct) => SaveAsync(tx, before, after, entries, hash, quota, ct), cancellationToken);
-            if (work is ({ } intent, { } lease))
+            if (await registry.WriteAsync((tx, ct) => SaveAsync(tx, before, after, entries, hash, quota, ct), cancellationToken) is not { } done)
+            {
+                // Its copies are removed by their place in the list, which is another one now.
+                return removed.Count == 0 ? null : throw ImageAccess.ChangedMeanwhile(before.Id);
+            }
+
+            if (done.Work is ({ } intent, { } lease))
             {
                 verifier.Start(intent, lease);
             }
 
-            return saved;
+            return done.Image;
         }
         finally
         {
@@ -248,15 +254,21 @@ internal sealed class LocationEdits(
         return known;
     }
 
-    private async Task<(Image Image, (StoreIntent, Lease)? Work)> SaveAsync(
+    private async Task<(Image Image, (StoreIntent, Lease)? Work)?> SaveAsync(
         RegistryTransaction tx, Image before, Image after, List<Entry> entries, LocationHash? hash, ProjectQuota quota, CancellationToken cancellationToken)
     {
         var now = await tx.FindImageAsync(before.Id, cancellationToken) ?? throw ImageAccess.NoSuchImage(before.Id);
         var kept = entries.Where(entry => entry.Existing is not null).Select(entry => entry.Existing!.Id).ToList();
         var held = await tx.TakeLeaseAsync(LeaseNames.OfImage(before.Id), options.LeaseDuration, ownToo: false, cancellationToken);
-        if (held is null || now.Version != before.Version || !now.Locations.Select(location => location.Id).Order().SequenceEqual(kept.Order()))
+        if (held is null)
         {
-            throw new ImageException(ImageError.Conflict, $"Image {before.Id} is being changed by others at the same time; try again.");
+            throw ImageAccess.ChangedMeanwhile(before.Id);
+        }
+
+        if (now.Version != before.Version || !now.Locations.Select(location => location.Id).Order().SequenceEqual(kept.Order()))
+        {
+            await tx.ReleaseLeaseAsync(held, cancellationToken);
+            return null;
         }
 
         var added = entries.Where(entry => entry.Opened is not null).ToList();

@@ -12,6 +12,8 @@ internal sealed class ImageAccess(ImageRegistry registry, PolicyRules policy)
 {
     public static ImageException NoSuchImage(string id) => new(ImageError.NotFound, $"No image found with ID {id}");
 
+    public static ImageException ChangedMeanwhile(string id) => new(ImageError.Conflict, $"Image {id} is being changed by others at the same time; try again.");
+
     /// <summary>The fence around data: it stands whatever the policy says.</summary>
     public static bool IsVisible(Caller caller, Image image, bool isMember) =>
         caller.IsAdmin

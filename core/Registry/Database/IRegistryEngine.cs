@@ -14,6 +14,9 @@ internal interface IRegistryEngine : IAsyncDisposable
     /// <summary>Runs queries on one snapshot.</summary>
     Task<T> ReadAsync<T>(Func<DbConnection, CancellationToken, Task<T>> query, CancellationToken cancellationToken);
 
+    /// <summary>Removes what the engine itself wrote down and needs no more.</summary>
+    Task PruneAsync(CancellationToken cancellationToken);
+
     /// <summary>The time by which leases expire, inside a read.</summary>
     Task<DateTimeOffset> NowAsync(DbConnection connection, CancellationToken cancellationToken);
 }

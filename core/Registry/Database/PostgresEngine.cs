@@ -121,6 +121,27 @@ internal sealed class PostgresEngine : IRegistryEngine
         }
     }
 
+    public async Task PruneAsync(CancellationToken cancellationToken)
+    {
+        using var running = Begin();
+        await _writing.WaitAsync(cancellationToken);
+        try
+        {
+            await _writer.PruneAsync(cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            var explained = _source.Explained(exception);
+            if (ReferenceEquals(explained, exception))
+                throw;
+            throw explained;
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
     public Task<DateTimeOffset> NowAsync(DbConnection connection, CancellationToken cancellationToken) =>
         _clock is null ? PostgresWriter.NowAsync(connection, cancellationToken) : Task.FromResult(_clock());
 

@@ -15,7 +15,8 @@ namespace GlanceGateway.Registry.Database;
 //
 // Invariants
 // * A unit is acknowledged only after its COMMIT is. When the connection breaks inside the COMMIT, the server is asked afterwards what became
-//   of the transaction, by its id: nothing is run twice, and nothing written is reported as failed.
+//   of the transaction, by its id: nothing is run twice, and nothing written is reported as failed. A server that crashed gives ids of
+//   transactions that it lost to others, so each unit leaves a mark of its own in unit_marks: what was committed must be ours.
 // * Every unit ends. All lock unit_turn in a mode that they share; one that was refused SharedAttempts times locks it alone. LOCK TABLE takes
 //   no snapshot, so such a unit sees all that was committed before, and nobody is left to collide with.
 // * Changes are committed in the order of their sequences: see Dialect.InsertingChange. That turn is taken last and nothing is waited for
@@ -35,6 +36,9 @@ internal sealed class PostgresWriter(PostgresSource source, string instanceId, F
     private const string ServerTime = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
 
     private static readonly TimeSpan Recheck = TimeSpan.FromMilliseconds(100);
+
+    // No unit is asked after for as long as that: the patience is minutes.
+    private static readonly TimeSpan MarksStay = TimeSpan.FromHours(1);
 
     /// <summary>The time of the registry, on a connection.</summary>
     public static async Task<DateTimeOffset> NowAsync(System.Data.Common.DbConnection connection, CancellationToken cancellationToken) =>
@@ -72,13 +76,24 @@ internal sealed class PostgresWriter(PostgresSource source, string instanceId, F
         }
     }
 
+    /// <summary>Removes the marks that nobody asks for any more.</summary>
+    public async Task PruneAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await source.OpenAsync(cancellationToken);
+        await connection.RunAsync("DELETE FROM unit_marks WHERE unit < @oldest", new { oldest = Guid.CreateVersion7(DateTimeOffset.UtcNow - MarksStay) }, cancellationToken);
+    }
+
     private async Task<T> TryAsync<T>(Func<RegistryTransaction, CancellationToken, Task<T>> unit, bool alone)
     {
         await using var connection = await source.OpenAsync(CancellationToken.None);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.Serializable, CancellationToken.None);
+        var mark = Guid.CreateVersion7();
         var start = await connection.RowAsync<StartRow>(
-            $"LOCK TABLE unit_turn IN {(alone ? "EXCLUSIVE" : "ROW SHARE")} MODE; SELECT {ServerTime} AS Now, pg_current_xact_id()::text AS Id",
-            parameters: null,
+            $"""
+            LOCK TABLE unit_turn IN {(alone ? "EXCLUSIVE" : "ROW SHARE")} MODE;
+            INSERT INTO unit_marks (unit) VALUES (@mark) RETURNING {ServerTime} AS Now, pg_current_xact_id()::text AS Id
+            """,
+            new { mark },
             CancellationToken.None) ?? throw new InvalidOperationException("The server does not know its time.");
         var sql = new SqlTransaction(connection, instanceId, clock?.Invoke() ?? Words.Time(start.Now));
         T result;
@@ -94,13 +109,13 @@ internal sealed class PostgresWriter(PostgresSource source, string instanceId, F
 
         if (sql.LastChange == 0)
             await connection.ValueAsync<int>("SELECT 1", parameters: null, CancellationToken.None);
-        await CommitAsync(transaction, start.Id);
+        await CommitAsync(transaction, start.Id, mark);
         if (sql.LastChange != 0)
             changes.Publish(sql.LastChange);
         return result;
     }
 
-    private async Task CommitAsync(NpgsqlTransaction transaction, string id)
+    private async Task CommitAsync(NpgsqlTransaction transaction, string id, Guid mark)
     {
         try
         {
@@ -113,12 +128,12 @@ internal sealed class PostgresWriter(PostgresSource source, string instanceId, F
         catch (NpgsqlException exception)
         {
             RegistryLog.CommitUnclear(logger, source.Place, exception.Message);
-            if (!await WasCommittedAsync(id, exception))
+            if (!await WasCommittedAsync(id, mark, exception))
                 throw;
         }
     }
 
-    private async Task<bool> WasCommittedAsync(string id, NpgsqlException cause)
+    private async Task<bool> WasCommittedAsync(string id, Guid mark, NpgsqlException cause)
     {
         source.Forget();
         for (var since = Stopwatch.StartNew(); since.Elapsed < source.Patience; await Task.Delay(Recheck, CancellationToken.None))
@@ -129,7 +144,7 @@ internal sealed class PostgresWriter(PostgresSource source, string instanceId, F
                 switch (await connection.ExecuteScalarAsync<string>("SELECT pg_xact_status(@id::xid8)", new { id }))
                 {
                     case "committed":
-                        return true;
+                        return await connection.ExecuteScalarAsync<bool>("SELECT EXISTS (SELECT FROM unit_marks WHERE unit = @mark)", new { mark });
                     case "aborted":
                         return false;
                     default:

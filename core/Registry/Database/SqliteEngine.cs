@@ -56,6 +56,8 @@ internal sealed class SqliteEngine : IRegistryEngine
     public Task<T> ReadAsync<T>(Func<DbConnection, CancellationToken, Task<T>> query, CancellationToken cancellationToken) =>
         _readers.ReadAsync(query, cancellationToken);
 
+    public Task PruneAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public Task<DateTimeOffset> NowAsync(DbConnection connection, CancellationToken cancellationToken) => Task.FromResult(_time.GetUtcNow());
 
     /// <summary>The writer goes last: the last connection to close folds the log into the file, which a read-only one cannot.</summary>
