@@ -161,6 +161,28 @@ public sealed class LocationTests
         Assert.Equal("b", Assert.Single((await world.FindAsync(image)).Locations).Metadata["a"]);
     }
 
+    [Fact]
+    public async Task Location_is_added_to_an_image_that_is_changed_at_the_same_time()
+    {
+        await using var world = await ImageWorld.OpenAsync(new ImageOptions { ShowMultipleLocations = true });
+        for (var round = 0; round < 20; round++)
+        {
+            var (url, data) = await PlaceAsync(world);
+            var (other, _) = await PlaceAsync(world, data);
+            var image = await world.CreateAsync();
+            await world.EditAsync(image, ImageWorld.Owner, AddLocation(url));
+
+            // Besides the rename there is the hash of the first location, which ends now.
+            await Task.WhenAll(
+                Task.Run(() => world.EditAsync(image, ImageWorld.Owner, AddLocation(other)), Token),
+                Task.Run(() => world.EditAsync(image, ImageWorld.Owner, ImageWorld.Replace("name", "n")), Token));
+
+            var now = await world.FindAsync(image);
+            Assert.Equal(("n", url, other), (now.Name, now.Locations[0].Url, now.Locations[1].Url));
+            await world.Images.Catalog.DeleteAsync(ImageWorld.Owner, image.Id, Token);
+        }
+    }
+
     private static ImageEdit AddLocation(string url) =>
         new(EditOperation.Add, "locations", "-", ImageWorld.Json(new { url, metadata = new Dictionary<string, string>() }));
 
