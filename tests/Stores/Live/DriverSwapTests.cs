@@ -9,13 +9,15 @@ namespace GlanceGateway.Stores.Tests.Live;
 
 /// <summary>
 /// Every driver over its server, replaced again and again by other bytes of itself under eight streams: no request fails, and the code of those
-/// that can be unloaded is gone ten seconds later. A hundred swaps each with full counts, two otherwise.
+/// that can be unloaded is gone ten seconds later. A hundred swaps each with full counts, two otherwise. Alone, as the other tests' garbage is theirs.
 /// </summary>
+[Collection(nameof(DriverSwapTests))]
+[CollectionDefinition(nameof(DriverSwapTests), DisableParallelization = true)]
 public sealed class DriverSwapTests
 {
     private const int Streams = 8;
 
-    // What the acceptance of the product allows; the gate's machine may be busy with other things.
+    // What is promised; the gate's machine may be busy with other things.
     private static readonly TimeSpan s_limit = Requires.FullCounts ? TimeSpan.FromSeconds(10) : TimeSpan.FromMinutes(1);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
