@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
+using GlanceGateway.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
 
@@ -47,7 +48,7 @@ public sealed class KeeperTests
         using Keeper keeper = home.Keep();
         RequireResend();
         KeeperHome.Child first = home.Serve().Says("serving 1 ");
-        KeeperHome.Child reader = home.Start([Environment.ProcessPath!, KeeperChild.MapArgument, home.At(name), home.Backing]);
+        KeeperHome.Child reader = home.Start([RepositoryPaths.ThisProgram, KeeperChild.MapArgument, home.At(name), home.Backing]);
         reader.Says("half");
 
         first.Kill();
@@ -150,7 +151,7 @@ public sealed class KeeperTests
         using KeeperHome home = new();
         // No right to write into fusectl, as in the unit: the keeper forces the unmount, the server does the rest.
         KeeperHome.Child keeper = home.Start(
-            ["setpriv", "--bounding-set", "-all,+sys_admin,+dac_read_search", Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]);
+            ["setpriv", "--bounding-set", "-all,+sys_admin,+dac_read_search", RepositoryPaths.ThisProgram, KeeperChild.KeeperArgument, home.Socket]);
         keeper.Says("keeping 0");
         using KeptMount mount = KeptMount.Attach(home.Socket, home.Mount, allowOther: true, TimeSpan.Zero, NullLogger.Instance);
         using KeptServer server = new(mount, new SampleFileSystem(), new FuseSessionOptions(), NullLogger.Instance);
@@ -223,7 +224,7 @@ public sealed class KeeperTests
     public void A_server_whose_keeper_died_and_stored_nothing_unmounts_at_its_end()
     {
         using KeeperHome home = new();
-        KeeperHome.Child keeper = home.Start([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]);
+        KeeperHome.Child keeper = home.Start([RepositoryPaths.ThisProgram, KeeperChild.KeeperArgument, home.Socket]);
         keeper.Says("keeping 0");
         KeeperHome.Child server = home.Serve().Says("serving 1 ");
         keeper.Kill();
@@ -398,7 +399,7 @@ public sealed class KeeperTests
     {
         using KeeperHome home = new();
         using FakeServiceManager manager = new(home.InRoot("notify"));
-        KeeperHome.Child keeper = home.Start([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket], manager.Environment);
+        KeeperHome.Child keeper = home.Start([RepositoryPaths.ThisProgram, KeeperChild.KeeperArgument, home.Socket], manager.Environment);
         keeper.Says("keeping 0");
         RequireResend();
         KeeperHome.Child server = home.Serve().Says("serving 1 ");
@@ -407,7 +408,7 @@ public sealed class KeeperTests
 
         keeper.Kill();
         Assert.Equal(home.Content, Client.Run(() => File.ReadAllBytes(home.At(KeeperChild.Copied))));
-        KeeperHome.Child next = home.Start(manager.Command([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]), manager.Environment);
+        KeeperHome.Child next = home.Start(manager.Command([RepositoryPaths.ThisProgram, KeeperChild.KeeperArgument, home.Socket]), manager.Environment);
         next.Says("keeping 1");
 
         Client.Eventually(() => KeptMount.List(home.Socket)[0].Process == server.Id, "the server comes back");
@@ -417,7 +418,7 @@ public sealed class KeeperTests
 
         // An end in good order leaves everything in the store as well, and an unmount takes it out.
         Assert.Equal(0, next.Stop());
-        KeeperHome.Child third = home.Start(manager.Command([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]), manager.Environment);
+        KeeperHome.Child third = home.Start(manager.Command([RepositoryPaths.ThisProgram, KeeperChild.KeeperArgument, home.Socket]), manager.Environment);
         third.Says("keeping 1");
         Assert.Equal(2u, Assert.Single(KeptMount.List(home.Socket)).Generation);
         Assert.Equal(UnmountOutcome.Unmounted, KeptMount.Unmount(home.Socket, home.Mount));
@@ -429,7 +430,7 @@ public sealed class KeeperTests
     {
         using KeeperHome home = new();
         using FakeServiceManager manager = new(home.InRoot("notify"));
-        KeeperHome.Child keeper = home.Start([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket], manager.Environment);
+        KeeperHome.Child keeper = home.Start([RepositoryPaths.ThisProgram, KeeperChild.KeeperArgument, home.Socket], manager.Environment);
         keeper.Says("keeping 0");
         using KeptMount mount = KeptMount.Attach(home.Socket, home.Mount, allowOther: false, TimeSpan.Zero, NullLogger.Instance);
         Assert.SkipUnless(mount.Negotiation.Passthrough, "this kernel has no FUSE passthrough (Linux 6.9)");
@@ -441,7 +442,7 @@ public sealed class KeeperTests
 
         keeper.Kill();
         mount.Close(first);
-        KeeperHome.Child next = home.Start(manager.Command([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]), manager.Environment);
+        KeeperHome.Child next = home.Start(manager.Command([RepositoryPaths.ThisProgram, KeeperChild.KeeperArgument, home.Socket]), manager.Environment);
         next.Says("keeping 1");
 
         Client.Eventually(() => KeptMount.List(home.Socket)[0].Registrations == 1, "the next keeper learns of it");
@@ -470,7 +471,7 @@ public sealed class KeeperTests
     {
         using KeeperHome home = new();
         Dictionary<string, string> environment = new(StringComparer.Ordinal) { ["NOTIFY_SOCKET"] = home.InRoot("nobody"), ["FDSTORE"] = "128" };
-        KeeperHome.Child keeper = home.Start([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket], environment);
+        KeeperHome.Child keeper = home.Start([RepositoryPaths.ThisProgram, KeeperChild.KeeperArgument, home.Socket], environment);
         keeper.Says("keeping 0");
         home.Serve().Says("serving 1 ").Kill();
         Client.Eventually(() => KeptMount.List(home.Socket) is [] or [{ Process: 0 }], "the keeper notices");

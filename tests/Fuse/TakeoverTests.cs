@@ -1,4 +1,5 @@
 using System.Globalization;
+using GlanceGateway.Testing;
 
 namespace GlanceGateway.Fuse.Tests;
 
@@ -38,7 +39,7 @@ public sealed class TakeoverTests
     {
         using KeeperHome home = new();
         using FakeServiceManager manager = new(home.InRoot("notify"));
-        KeeperHome.Child keeper = home.Start([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket], manager.Environment);
+        KeeperHome.Child keeper = home.Start([RepositoryPaths.ThisProgram, KeeperChild.KeeperArgument, home.Socket], manager.Environment);
         keeper.Says("keeping 0");
         RequireResend();
         KeeperHome.Child server = home.Serve().Says("serving 1 ");
@@ -47,7 +48,7 @@ public sealed class TakeoverTests
         // Too busy to notice for a while.
         Assert.Equal(0, Posix.Kill(server.Id, 19)); // SIGSTOP
         keeper.Kill();
-        home.Start(manager.Command([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]), manager.Environment).Says("keeping 1");
+        home.Start(manager.Command([RepositoryPaths.ThisProgram, KeeperChild.KeeperArgument, home.Socket]), manager.Environment).Says("keeping 1");
         Assert.StartsWith($"EBUSY: {home.Mount} is served by the process {server.Id}, which still runs", home.Serve().Line(), StringComparison.Ordinal);
         Assert.Equal(0, Posix.Kill(server.Id, 18)); // SIGCONT
 
@@ -62,7 +63,7 @@ public sealed class TakeoverTests
     {
         using KeeperHome home = new();
         using FakeServiceManager manager = new(home.InRoot("notify"));
-        KeeperHome.Child keeper = home.Start([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket], manager.Environment);
+        KeeperHome.Child keeper = home.Start([RepositoryPaths.ThisProgram, KeeperChild.KeeperArgument, home.Socket], manager.Environment);
         keeper.Says("keeping 0");
         RequireResend();
         KeeperHome.Child server = home.Serve("hold").Says("serving 1 ");
@@ -73,7 +74,7 @@ public sealed class TakeoverTests
         keeper.Kill();
         KeeperHome.Child successor = home.Serve();
         Assert.Equal(0, server.Stop());
-        home.Start(manager.Command([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]), manager.Environment).Says("keeping 1");
+        home.Start(manager.Command([RepositoryPaths.ThisProgram, KeeperChild.KeeperArgument, home.Socket]), manager.Environment).Says("keeping 1");
 
         // Its patience of two seconds may be over before the keeper is there.
         if (!successor.Line().StartsWith("serving 2 ", StringComparison.Ordinal))
@@ -123,7 +124,7 @@ public sealed class TakeoverTests
 
         Assert.False(File.Exists(home.Socket));
         // One that died leaves its socket, and no claim.
-        KeeperHome.Child killed = home.Start([Environment.ProcessPath!, KeeperChild.KeeperArgument, home.Socket]);
+        KeeperHome.Child killed = home.Start([RepositoryPaths.ThisProgram, KeeperChild.KeeperArgument, home.Socket]);
         killed.Says("keeping 0").Kill();
         Assert.True(File.Exists(home.Socket));
         Keeper?[] made = new Keeper?[4];

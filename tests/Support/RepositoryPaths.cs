@@ -14,6 +14,9 @@ public static class RepositoryPaths
     /// <summary>The configuration and framework part of an output path, such as <c>Debug/net10.0</c>.</summary>
     public static string OutputKind { get; } = string.Join('/', Host.TrimEnd('/').Split('/')[^2..]);
 
+    /// <summary>The program of the tests that run, to start it once more. That of the process may be <c>dotnet</c>.</summary>
+    public static string ThisProgram { get; } = Path.Combine(AppContext.BaseDirectory, Assembly.GetEntryAssembly()!.GetName().Name!);
+
     private static string Value(string key) =>
         typeof(RepositoryPaths).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
 }

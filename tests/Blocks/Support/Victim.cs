@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using GlanceGateway.Testing;
 
 namespace GlanceGateway.Blocks.Tests;
 
@@ -14,7 +15,7 @@ internal static class Victim
     internal static byte[] Bytes { get; } = Content.Of(Length, seed: 99);
 
     internal static Process Start(string directory, int seed, string argument = Argument) => Process.Start(
-        new ProcessStartInfo(Environment.ProcessPath!, [argument, directory, seed.ToString()]) { UseShellExecute = false, RedirectStandardOutput = true })!;
+        new ProcessStartInfo(RepositoryPaths.ThisProgram, [argument, directory, seed.ToString()]) { UseShellExecute = false, RedirectStandardOutput = true })!;
 
     internal static async Task<int> RunAsync(string directory, int seed)
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using GlanceGateway.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace GlanceGateway.Fuse.Tests;
@@ -40,7 +41,7 @@ internal sealed class KeeperHome : IDisposable
 
     internal Child Serve(string manner = "answer", uint user = 0)
     {
-        string[] program = [Environment.ProcessPath!, KeeperChild.ServerArgument, Socket, Mount, Backing, manner];
+        string[] program = [RepositoryPaths.ThisProgram, KeeperChild.ServerArgument, Socket, Mount, Backing, manner];
         string id = user.ToString(CultureInfo.InvariantCulture);
         return Start(user == 0 ? program : ["setpriv", "--reuid", id, "--regid", id, "--clear-groups", .. program]);
     }
