@@ -22,6 +22,10 @@ internal sealed class Conversion(ConversionOptions options, ImageOptions imageOp
 {
     private const UnixFileMode UserOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
+    // It has up to 64 threads, the more the slower the disk. With 8 MiB of stack and a heap of 64 MiB for each they would meet the limit of its address
+    // space now and then, and the conversion end.
+    private const int ThreadStackBytes = 1 << 20;
+
     private readonly SemaphoreSlim places = new(options.Parallel);
 
     public string Name => ImportStepNames.Conversion;
@@ -121,6 +125,7 @@ internal sealed class Conversion(ConversionOptions options, ImageOptions imageOp
             string.Create(CultureInfo.InvariantCulture, $"--cpu={(long)Math.Ceiling(options.ProcessorTime.TotalSeconds)}"),
             string.Create(CultureInfo.InvariantCulture, $"--fsize={mostBytes}"),
             "--core=0",
+            string.Create(CultureInfo.InvariantCulture, $"--stack={ThreadStackBytes}"),
             "qemu-img", "convert", "-f", inputFormat, "-O", options.OutputFormat,
             .. options.OutputFormat == "vmdk" ? (string[])["-o", "subformat=streamOptimized"] : [],
             input, output,
@@ -131,6 +136,7 @@ internal sealed class Conversion(ConversionOptions options, ImageOptions imageOp
 
         // No configuration, preloaded library or locale of the gateway's reaches the program.
         start.Environment.Clear();
+        start.Environment["MALLOC_ARENA_MAX"] = "1";
         start.Environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         using var limit = new CancellationTokenSource(options.Timeout);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
